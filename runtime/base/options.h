@@ -1,0 +1,35 @@
+/* options.h: every runtime knob in one struct; parsed from "key=value,key=value". */
+#ifndef VKR_OPTIONS_H
+#define VKR_OPTIONS_H
+
+#include "caps.h"
+#include "log.h"
+
+enum { VKR_MAX_FORCED = 8 };
+
+struct vkr_options {
+    char caps[64];                  /* see vkr_caps_mask; "" keeps everything */
+    struct {
+        char shader[32];            /* file stem, e.g. "matmul" */
+        char variant[32];
+    } force[VKR_MAX_FORCED];        /* pins a variant: "force=matmul:f32" */
+    uint32_t force_count;
+    bool profile;                   /* timestamps per node */
+    bool serial;                    /* one submission per dispatch */
+    bool validate;                  /* VK_LAYER_KHRONOS_validation, core and synchronization; messages become failures */
+    char dump[512];                 /* folder: one .npy per marked tensor; "" off */
+    uint64_t max_memory;            /* bytes of device memory the runtime may hold; 0: no limit of our own */
+    uint32_t submit_ms;             /* estimated milliseconds per submission; 0: default */
+};
+
+/* Applies "caps=-coopmat,force=matmul:f32,profile=1,serial=1,validate=1,dump=DIR,max_memory=512M,submit_ms=50" on top
+ * of `options`. NULL or "" changes nothing. VKS_ERR_ARGUMENT names the bad word. */
+vks_status vkr_options_parse(struct vkr_options *options, const char *text);
+
+/* "512M", "2GiB", "1000000" to bytes. */
+vks_status vkr_parse_size(const char *text, uint64_t *out);
+
+/* The variant pinned for `shader`, or NULL. */
+const char *vkr_options_forced(const struct vkr_options *options, const char *shader);
+
+#endif
