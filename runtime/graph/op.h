@@ -1,0 +1,86 @@
+/* op.h: what an operator is to the engine, and how it says which shaders to dispatch. Everything here is data. */
+#ifndef VKR_OP_H
+#define VKR_OP_H
+
+#include "graph/graph.h"
+
+struct vkr_lower;
+
+struct vkr_op {
+    const char *name;                   /* equals the file stem and the line in ops.def */
+    size_t params_size;                 /* bytes of the operator's params struct, at most 128 */
+
+    /* Checks the operands and says the result. in[i].dtype is VKR_NONE for an absent operand. Sentences name the
+     * operator and both shapes. */
+    vks_status (*infer)(const void *params, const struct vkr_desc *in, uint32_t count, struct vkr_desc *out);
+
+    /* Emits the dispatches. in[i] may be NULL. Scratch tensors live from the first to the last dispatch using them. */
+    vks_status (*lower)(struct vkr_lower *lower, const void *params, struct vkr_tensor *const *in, uint32_t count,
+                        struct vkr_tensor *out);
+
+    /* Floating-point operations (2 per multiply-add), for profiles and for splitting submissions. NULL: one per output
+     * element. */
+    double (*cost)(const void *params, const struct vkr_desc *in, uint32_t count, const struct vkr_desc *out);
+};
+
+enum { VKR_MAX_BIND = 8, VKR_MAX_ARGS = 128 };
+
+/* One dispatch as data. Binding i of the shader is bind[i]. */
+struct vkr_dispatch {
+    const char *shader;                         /* file stem of the .comp */
+    const char *variant;
+    const struct vkr_tensor *bind[VKR_MAX_BIND];
+    uint32_t bind_count;
+    uint32_t writes;                            /* bit i: bind[i] is written (read-modify-write counts) */
+    uint32_t texels;                            /* bit i: bind[i] is a uniform texel buffer (RGBA32F, or RGBA16F when the
+                                                   tensor is f16), not a storage buffer; its byte size must be a multiple
+                                                   of one texel (pad scratch shapes) and it must not be written */
+    const void *args;                           /* push constants, copied */
+    uint32_t args_size;
+    uint32_t groups[3];
+};
+
+/* Checks the record (variant exists, its needs are met, limits of groups, bindings, texels, push constants, number of
+ * storage buffers) and appends it. */
+vks_status vkr_emit(struct vkr_lower *lower, const struct vkr_dispatch *dispatch);
+
+/* A temporary of this node. Name is for plans and profiles. NULL after an allocation failure (vkr_emit then fails). */
+struct vkr_tensor *vkr_scratch(struct vkr_lower *lower, const char *name, struct vkr_desc desc);
+
+const struct vkr_target *vkr_lower_target(const struct vkr_lower *lower);
+
+/* ---- variant choice ------------------------------------------------------------------------------------------- */
+
+/* Candidates in order of preference; the last one must be the base variant (needs 0, any class, fits NULL). */
+struct vkr_choice {
+    const char *shader, *variant;
+    uint64_t needs;                             /* VKR_CAP_*; must equal the shader's `needs=` */
+    bool cpu_only;                              /* for VKR_CLASS_CPU alone: the `vec` family */
+    bool (*fits)(const void *shape, const struct vkr_target *target);   /* NULL: always */
+};
+
+/* The first candidate that the build contains, the target can run, that fits, and that is not ruled out by a
+ * `force=SHADER:VARIANT` option: a forced pair is chosen when it can run, else this fails with UNSUPPORTED. `force`
+ * names the operator (its op name) and the variant as "SHADER.VARIANT" or just VARIANT when unambiguous in the list.
+ * `shape` is handed to fits. On success *out is the index. */
+vks_status vkr_choose(const struct vkr_target *target, const char *op, const struct vkr_choice *list, uint32_t count,
+                      const void *shape, uint32_t *out);
+
+/* Was (shader, variant) built, and with which needs? */
+bool vkr_variant_built(const char *shader, const char *variant, uint64_t *needs);
+
+/* ceil(count / per), as a group count. */
+static inline uint32_t vkr_groups(uint64_t count, uint32_t per)
+{
+    return (uint32_t)((count + per - 1) / per);
+}
+
+/* Spreads `groups` workgroups over x and y so that neither exceeds the device limit; the shader recovers the linear index
+ * as gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x and must return when it is >= the wanted number. */
+void vkr_spread(const struct vkr_target *target, uint64_t groups, uint32_t out[3]);
+
+#define OP(name) extern const struct vkr_op vkr_op_##name;
+#include "ops.def"
+#undef OP
+
+#endif
