@@ -20,6 +20,7 @@ struct vkr_options {
     char dump[512];                 /* folder: one .npy per marked tensor; "" off */
     uint64_t max_memory;            /* bytes of device memory the runtime may hold; 0: no limit of our own */
     uint32_t submit_ms;             /* estimated milliseconds per submission; 0: default */
+    uint32_t guard;                 /* tests: sentinel bytes after every arena tensor, checked by vkr_plan_check_guards */
 };
 
 /* Applies "caps=-coopmat,force=matmul:f32,profile=1,serial=1,validate=1,dump=DIR,max_memory=512M,submit_ms=50" on top

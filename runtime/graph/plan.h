@@ -43,6 +43,9 @@ uint32_t vkr_plan_mark_count(const struct vkr_plan *plan);
 const char *vkr_plan_mark(const struct vkr_plan *plan, uint32_t index, struct vkr_desc *desc);
 vks_status vkr_plan_mark_read(struct vkr_plan *plan, uint32_t index, void *data, size_t size);
 
+/* With options.guard: every byte between tensors still holds the sentinel, else VKS_ERR_CHECK names the tensor before it. */
+vks_status vkr_plan_check_guards(struct vkr_plan *plan);
+
 /* Profile of the last run when options.profile is set: one row per dispatch. False past the end. */
 struct vkr_profile_row { const char *node, *shader, *variant; double ms, flops, bytes; };
 bool vkr_plan_profile(const struct vkr_plan *plan, uint32_t index, struct vkr_profile_row *out);
