@@ -1,7 +1,8 @@
-/* weights.h: a checkpoint file as a table of named tensors. Read-only, memory-mapped, nothing in the file is executed.
+/* weights.h: a checkpoint file as a table of named tensors. Read-only, mapped; nothing in the file runs.
  *
  * Containers: .safetensors, PyTorch zip (.pth, .pt; data-only pickle), recognised by content, never by name.
  * Names are those of the file after unwrapping ("model", "state_dict", ... and a common "module." prefix removed).
+ * An open table is read-only: any number of threads may use it. Nobody may shorten the file while it is open.
  */
 #ifndef VKS_WEIGHTS_H
 #define VKS_WEIGHTS_H
@@ -11,7 +12,8 @@
 struct weights;
 
 /* One tensor of the file. `data` points into the mapping (possibly unaligned) when contiguous; a strided view is
- * materialised by weights_read only. */
+ * materialised by weights_read only. A view may repeat elements (stride 0) and so be larger than the file: compare the
+ * shape with what you expect before you allocate for it. */
 struct weights_entry {
     const char *name;               /* after unwrapping; lives as long as the weights */
     struct vkr_desc desc;           /* dtype and shape as in the file */
@@ -19,9 +21,9 @@ struct weights_entry {
     const unsigned char *data;      /* first element */
 };
 
-/* Opens and checks the whole structure: every size, offset and overlap, before any data is touched. The file is mapped
- * (read when it cannot be). Errors: NOT_FOUND (cannot open), MODEL (malformed, unsupported, hostile: the sentence says
- * what and where), HOST_MEMORY. */
+/* Opens and checks the whole structure: every size, offset and overlap, before any data is touched; not the bytes of the
+ * tensors (weights_sha256 does). The file is mapped, or read when it cannot be. Errors: NOT_FOUND (cannot open), MODEL
+ * (malformed, unsupported, hostile: the sentence says what and where), HOST_MEMORY. */
 vks_status weights_open(const char *path, struct weights **out);
 
 /* The same from memory; `data` is borrowed until weights_close. */
@@ -30,7 +32,7 @@ vks_status weights_open_memory(const void *data, size_t size, struct weights **o
 void weights_close(struct weights **weights);           /* accepts NULL content */
 
 uint32_t weights_count(const struct weights *weights);
-const struct weights_entry *weights_at(const struct weights *weights, uint32_t index);       /* sorted by name, bytewise */
+const struct weights_entry *weights_at(const struct weights *weights, uint32_t index);       /* by name, bytewise */
 const struct weights_entry *weights_find(const struct weights *weights, const char *name);   /* NULL if absent */
 
 /* String metadata (safetensors __metadata__); NULL if absent. */
@@ -40,7 +42,8 @@ const char *weights_meta(const struct weights *weights, const char *key);
 const char *weights_format(const struct weights *weights);
 
 /* Copies an entry, converted, dense row-major, into dst of vkr_numel elements of dst_type (f32 or f16). */
-vks_status weights_read(const struct weights *weights, const struct weights_entry *entry, enum vkr_dtype dst_type, void *dst);
+vks_status weights_read(const struct weights *weights, const struct weights_entry *entry, enum vkr_dtype dst_type,
+                        void *dst);
 
 /* Tells the system that the entry's pages are not needed for now (bounds the resident size while loading). */
 void weights_release(const struct weights *weights, const struct weights_entry *entry);
