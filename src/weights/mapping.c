@@ -63,7 +63,8 @@ static vks_status read_all(int file, const char *path, struct mapping *mapping)
         ssize_t got = read(file, (char *)mapping->owned + done, mapping->size - done);
         if (got < 0 && errno == EINTR)
             continue;
-        VKS_REQUIRE(got > 0, VKS_ERR_NOT_FOUND, "cannot read %s: %s", path, got ? strerror(errno) : "it became shorter");
+        VKS_REQUIRE(got > 0, VKS_ERR_NOT_FOUND, "cannot read %s: %s", path,
+                    got ? strerror(errno) : "it became shorter");
         done += (size_t)got;
     }
     mapping->bytes = mapping->owned;

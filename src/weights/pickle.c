@@ -1,6 +1,6 @@
 /* pickle.c: the stack machine of Python's pickletools.py, without the half that runs code.
- * Nothing recurses, and a container holds only what was pushed for it one by one: time and memory grow with the bytes of
- * the pickle, however it nests, repeats or refers to itself, up to the limits of pickle_machine.c. */
+ * Nothing recurses, and a container holds only what was pushed for it one by one: time and memory grow with the bytes
+ * of the pickle, however it nests, repeats or refers to itself, up to the limits of pickle_machine.c. */
 #include "weights/pickle.h"
 
 #include "weights/container.h"
@@ -79,7 +79,7 @@ static vks_status set_items(struct machine *m, struct pickle_value **items, uint
         return machine_malformed(m, "keys and values without a dictionary");
     struct pickle_value *dict = m->stack[m->depth - 1];
     if (dict->kind != PICKLE_DICT)
-        return dict->kind == PICKLE_OPAQUE ? VKS_OK : machine_malformed(m, "keys and values for something that is no dictionary");
+        return dict->kind == PICKLE_OPAQUE ? VKS_OK : machine_malformed(m, "keys and values for no dictionary");
     VKS_TRY(machine_spend(m, count));
     for (uint32_t i = 0; i < count; i += 2) {
         struct pickle_pair *pair = vkr_arena_alloc(m->arena, sizeof *pair);
@@ -97,15 +97,16 @@ static vks_status set_items(struct machine *m, struct pickle_value **items, uint
 /* Items of a list or set: their content is never asked for. */
 static vks_status drop_items(struct machine *m)
 {
-    return machine_above_mark(m) && m->stack[m->depth - 1]->kind == PICKLE_OPAQUE ? VKS_OK
-                                                                           : machine_malformed(m, "items without a list");
+    if (machine_above_mark(m) && m->stack[m->depth - 1]->kind == PICKLE_OPAQUE)
+        return VKS_OK;
+    return machine_malformed(m, "items without a list");
 }
 
 static vks_status push_global(struct machine *m, struct pickle_text module, struct pickle_text name)
 {
     const struct pickle_global *known = pickle_global_find(module, name);
-    VKS_REQUIRE(known, VKS_ERR_MODEL, "%s: this checkpoint wants to run %s.%s, and vkseg runs nothing that a file names. "
-                "Save only the weights: torch.save(model.state_dict(), \"new.pth\")", m->label,
+    VKS_REQUIRE(known, VKS_ERR_MODEL, "%s: this checkpoint wants to run %s.%s, and vkseg runs nothing that a file "
+                "names. Save only the weights: torch.save(model.state_dict(), \"new.pth\")", m->label,
                 WEIGHTS_SAFE(module.bytes, module.length), WEIGHTS_SAFE(name.bytes, name.length));
     struct pickle_value *value;
     VKS_TRY(machine_push_new(m, PICKLE_GLOBAL, &value));
@@ -166,8 +167,8 @@ static vks_status persistent(struct machine *m)
 static vks_status rebuild_tensor(struct machine *m, const struct pickle_value *args)
 {
     struct pickle_value *value, **item = args->tuple.items;
-    if (args->tuple.count < 6 || args->tuple.count > 7 || item[0]->kind != PICKLE_STORAGE || item[1]->kind != PICKLE_INT ||
-        item[2]->kind != PICKLE_TUPLE || item[3]->kind != PICKLE_TUPLE)
+    if (args->tuple.count < 6 || args->tuple.count > 7 || item[0]->kind != PICKLE_STORAGE ||
+        item[1]->kind != PICKLE_INT || item[2]->kind != PICKLE_TUPLE || item[3]->kind != PICKLE_TUPLE)
         return machine_malformed(m, "a tensor made of the wrong parts");
     VKS_TRY(machine_push_new(m, PICKLE_TENSOR, &value));
     value->tensor.storage = item[0];
@@ -287,7 +288,10 @@ static vks_status stack_words(struct machine *m, unsigned char op)
     case '(': return machine_mark(m);
     case '0': return machine_pop(m, &value);
     case '1': return machine_pop_mark(m, &items, &count);
-    case '2': return machine_above_mark(m) ? machine_push(m, m->stack[m->depth - 1]) : machine_malformed(m, "the stack is empty");
+    case '2':
+        VKS_TRY(machine_pop(m, &value));
+        VKS_TRY(machine_push(m, value));
+        return machine_push(m, value);
     default:
         m->stopped = true;
         return VKS_OK;

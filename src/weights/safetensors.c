@@ -10,8 +10,9 @@
 enum { MAX_HEADER = 16 << 20 };
 
 static const struct { const char *name; enum vkr_dtype dtype; } types[] = {
-    { "F32", VKR_F32 }, { "F16", VKR_F16 }, { "BF16", VKR_BF16 }, { "F64", VKR_F64 }, { "I8", VKR_I8 }, { "U8", VKR_U8 },
-    { "I16", VKR_I16 }, { "I32", VKR_I32 }, { "U32", VKR_U32 }, { "I64", VKR_I64 }, { "BOOL", VKR_BOOL },
+    { "F32", VKR_F32 }, { "F16", VKR_F16 }, { "BF16", VKR_BF16 }, { "F64", VKR_F64 },
+    { "I8", VKR_I8 }, { "U8", VKR_U8 }, { "I16", VKR_I16 }, { "I32", VKR_I32 },
+    { "U32", VKR_U32 }, { "I64", VKR_I64 }, { "BOOL", VKR_BOOL },
 };
 
 /* Where a tensor's bytes begin and end, to compare neighbours. */
@@ -40,7 +41,8 @@ static bool read_integers(const json_t *array, size_t least, size_t most, uint64
     return true;
 }
 
-static vks_status read_dtype(const struct weights *weights, const char *name, const json_t *value, enum vkr_dtype *dtype)
+static vks_status read_dtype(const struct weights *weights, const char *name, const json_t *value,
+                             enum vkr_dtype *dtype)
 {
     const char *text = json_string_value(value);
     if (!text)

@@ -1,5 +1,5 @@
-/* torchzip.c: torch.save since PyTorch 1.6: a zip of NAME/data.pkl, which describes the tensors, and NAME/data/KEY, their
- * bytes. A tensor that is offered lies inside its storage, which lies inside the file. */
+/* torchzip.c: torch.save since PyTorch 1.6: a zip of NAME/data.pkl, which describes the tensors, and NAME/data/KEY,
+ * their bytes. A tensor that is offered lies inside its storage, which lies inside the file. */
 #include "weights/container.h"
 #include "weights/pickle.h"
 #include "weights/zipdir.h"
@@ -60,8 +60,8 @@ static vks_status check_byteorder(const struct archive *archive)
     if (!entry)
         return VKS_OK;
     VKS_TRY(zipdir_data(&archive->zip, entry, &text));
-    VKS_REQUIRE(entry->size == 6 && memcmp(text, "little", 6) == 0, VKS_ERR_MODEL, "%s was saved on a machine of another "
-                "byte order. Save it again on a usual one", archive->weights->label);
+    VKS_REQUIRE(entry->size == 6 && memcmp(text, "little", 6) == 0, VKS_ERR_MODEL, "%s was saved on a machine of "
+                "another byte order. Save it again on a usual one", archive->weights->label);
     return VKS_OK;
 }
 
@@ -85,7 +85,8 @@ static const char *key_list(const struct pickle_value *dict, char list[256])
 }
 
 /* The dictionary of tensors. A wrapper goes before tensors at its side (SAM-Med2D keeps a best score there). */
-static vks_status unwrap(const struct weights *weights, const struct pickle_value *root, const struct pickle_value **dict)
+static vks_status unwrap(const struct weights *weights, const struct pickle_value *root,
+                         const struct pickle_value **dict)
 {
     VKS_REQUIRE(root->kind == PICKLE_DICT, VKS_ERR_MODEL, "%s holds no dictionary of tensors. "
                 "Save the weights: torch.save(model.state_dict(), \"new.pth\")", weights->label);
@@ -134,8 +135,8 @@ static vks_status read_layout(const struct archive *archive, struct pickle_text 
 }
 
 /* The bytes of the record data/KEY, which must be exactly the storage's elements. */
-static vks_status read_storage(const struct archive *archive, struct pickle_text name, const struct pickle_value *storage,
-                               const unsigned char **data, size_t *size)
+static vks_status read_storage(const struct archive *archive, struct pickle_text name,
+                               const struct pickle_value *storage, const unsigned char **data, size_t *size)
 {
     char path[160] = "data/";
     struct pickle_text key = storage->storage.key->text;
@@ -155,8 +156,8 @@ static vks_status read_tensor(const struct archive *archive, struct pickle_text 
 {
     const struct pickle_value *storage = tensor->tensor.storage;
     struct weights_entry entry = { .desc.dtype = storage->storage.dtype };
-    VKS_REQUIRE(entry.desc.dtype != VKR_NONE, VKS_ERR_MODEL, "%s: tensor \"%s\" is a torch.%s, which this version does not "
-                "read. Convert it to float32", archive->weights->label, WEIGHTS_SAFE(name.bytes, name.length),
+    VKS_REQUIRE(entry.desc.dtype != VKR_NONE, VKS_ERR_MODEL, "%s: tensor \"%s\" is a torch.%s, which this version does "
+                "not read. Convert it to float32", archive->weights->label, WEIGHTS_SAFE(name.bytes, name.length),
                 WEIGHTS_SAFE(storage->storage.type.bytes, storage->storage.type.length));
     VKS_TRY(read_layout(archive, name, tensor, &entry));
     const unsigned char *data;

@@ -18,7 +18,8 @@ static const struct {
     { 1, "\x80", "is a bare pickle, not a PyTorch checkpoint. Save the weights with torch.save or as .safetensors" },
     { 4, "\x89HDF", "is an HDF5 (Keras) file, which this version does not read. Use .safetensors or .pth" },
     { 4, "GGUF", "is a GGUF file, which this version does not read. Use the original .safetensors or .pth" },
-    { 23, "version https://git-lfs", "is only a Git LFS pointer to the weights. Fetch the file itself with: git lfs pull" },
+    { 23, "version https://git-lfs",
+      "is only a Git LFS pointer to the weights. Fetch the file itself with: git lfs pull" },
     { 9, "<!DOCTYPE", "is a web page, not a checkpoint. The download was answered by a page: download it again" },
     { 5, "<html", "is a web page, not a checkpoint. The download was answered by a page: download it again" },
     { 2, "\x1f\x8b", "is compressed with gzip. Decompress it first" },
@@ -63,7 +64,8 @@ vks_status weights_add(struct weights *weights, const char *name, size_t length,
 {
     for (size_t i = 0; i < length; i++)
         VKS_REQUIRE((unsigned char)name[i] >= 0x20 && name[i] != 0x7f, VKS_ERR_MODEL,
-                    "%s: the tensor name \"%s\" has unprintable characters", weights->label, WEIGHTS_SAFE(name, length));
+                    "%s: the tensor name \"%s\" has unprintable characters. The file is damaged", weights->label,
+                    WEIGHTS_SAFE(name, length));
     VKS_TRY(VKR_GROW(weights->entries, weights->capacity, weights->count));
     char *copy = vkr_arena_alloc(&weights->arena, length + 1);
     VKS_REQUIRE(copy, VKS_ERR_HOST_MEMORY, "out of memory: the name of tensor %u", weights->count);
@@ -96,9 +98,10 @@ static vks_status parse(struct weights *weights)
     const unsigned char *bytes = weights->file.bytes;
     size_t size = weights->file.size;
     VKS_REQUIRE(size > 0, VKS_ERR_MODEL, "%s is empty; was the download cut off?", weights->label);
+    bool maybe_safetensors = size > 8 && bytes[8] == '{';       /* whose length may begin like a short magic */
     for (size_t i = 0; i < sizeof strangers / sizeof *strangers; i++)
         VKS_REQUIRE(size < strangers[i].length || memcmp(bytes, strangers[i].magic, strangers[i].length) != 0 ||
-                        (strangers[i].length < 3 && size > 8 && bytes[8] == '{'),      /* a .safetensors length may begin so */
+                        (strangers[i].length < 3 && maybe_safetensors),
                     VKS_ERR_MODEL, "%s %s", weights->label, strangers[i].sentence);
     VKS_TRY(size >= 4 && memcmp(bytes, "PK\3\4", 4) == 0 ? torchzip_parse(weights) : safetensors_parse(weights));
     while (strip_common(weights, "module.") || strip_common(weights, "model.module.") ||
@@ -224,8 +227,8 @@ vks_status weights_read(const struct weights *weights, const struct weights_entr
                         void *dst)
 {
     (void)weights;
-    VKS_REQUIRE(dst_type == VKR_F32 || dst_type == VKR_F16, VKS_ERR_UNSUPPORTED, "weights are read as f32 or f16, not %s",
-                vkr_dtype_name(dst_type));
+    VKS_REQUIRE(dst_type == VKR_F32 || dst_type == VKR_F16, VKS_ERR_UNSUPPORTED, "weights are read as f32 or f16, "
+                "not %s", vkr_dtype_name(dst_type));
     if (vkr_numel(&entry->desc) == 0)
         return VKS_OK;
     size_t dim[VKR_MAX_DIMS + 1], index[VKR_MAX_DIMS + 1] = { 0 };

@@ -21,9 +21,9 @@ struct weights_entry {
     const unsigned char *data;      /* first element */
 };
 
-/* Opens and checks the whole structure: every size, offset and overlap, before any data is touched; not the bytes of the
- * tensors (weights_sha256 does). The file is mapped, or read when it cannot be. Errors: NOT_FOUND (cannot open), MODEL
- * (malformed, unsupported, hostile: the sentence says what and where), HOST_MEMORY. */
+/* Opens and checks the whole structure: every size, offset and overlap, before any data is touched; not the bytes of
+ * the tensors (weights_sha256 does). The file is mapped, or read when it cannot be. Errors: NOT_FOUND (cannot open),
+ * MODEL (malformed, unsupported, hostile: the sentence says what and where), HOST_MEMORY. */
 vks_status weights_open(const char *path, struct weights **out);
 
 /* The same from memory; `data` is borrowed until weights_close. */

@@ -137,8 +137,8 @@ vks_status zipdir_open(const unsigned char *bytes, size_t size, const char *labe
     struct extent extent = { 0 };
     *zip = (struct zipdir){ .bytes = bytes, .label = label };
     VKS_TRY(read_end(zip, size, &extent));
-    if (extent.at > extent.limit || extent.size > extent.limit - extent.at || extent.count > extent.size / CENTRAL_SIZE ||
-        extent.count > UINT32_MAX)
+    if (extent.at > extent.limit || extent.size > extent.limit - extent.at ||
+        extent.count > extent.size / CENTRAL_SIZE || extent.count > UINT32_MAX)
         return damaged(zip, "its directory lies outside the file");
     zip->directory_at = (size_t)extent.at;
     VKS_TRY(vkr_alloc((size_t)extent.count + 1, sizeof *zip->entries, "a zip directory", (void **)&zip->entries));
@@ -163,8 +163,8 @@ const struct zipdir_entry *zipdir_find(const struct zipdir *zip, const char *nam
 vks_status zipdir_data(const struct zipdir *zip, const struct zipdir_entry *entry, const unsigned char **data)
 {
     VKS_REQUIRE((entry->flags & 1) == 0, VKS_ERR_MODEL, "%s is an encrypted archive. Decrypt it first", zip->label);
-    VKS_REQUIRE(entry->method == 0, VKS_ERR_MODEL, "%s was compressed after it was saved. Save it again with torch.save, "
-                "or zip its content without compression", zip->label);
+    VKS_REQUIRE(entry->method == 0, VKS_ERR_MODEL, "%s was compressed after it was saved. Save it again with "
+                "torch.save, or zip its content without compression", zip->label);
     if (entry->packed_size != entry->size)
         return damaged(zip, "an uncompressed entry has two sizes");
     if (zip->directory_at < LOCAL_SIZE || entry->header_at > zip->directory_at - LOCAL_SIZE)
