@@ -1,7 +1,7 @@
 /* pipeline.c: creation and the per-device list. */
 #include "gpu/pipeline_data.h"
 
-#include "graph/spirv.h"
+#include "base/spirv.h"
 
 enum { MAX_BINDINGS = 8 };
 

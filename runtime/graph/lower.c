@@ -1,7 +1,7 @@
 /* lower.c: nodes become dispatch records; every record is checked against the device's limits here, before any device
  * is touched. */
 #include "graph/program.h"
-#include "graph/spirv.h"
+#include "base/spirv.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -11,14 +11,6 @@ struct vkr_lower {
     uint32_t node;
     vks_status error;                                       /* of vkr_scratch, reported by the next vkr_emit */
 };
-
-int vkr_spirv_find(const char *shader, const char *variant)
-{
-    for (unsigned i = 0; i < vkr_spirv_count; i++)
-        if (strcmp(vkr_spirv_table[i].shader, shader) == 0 && strcmp(vkr_spirv_table[i].variant, variant) == 0)
-            return (int)i;
-    return -1;
-}
 
 bool vkr_variant_built(const char *shader, const char *variant, uint64_t *needs)
 {
