@@ -22,6 +22,15 @@
             fail_msg("%s: %s", #expression, vks_last_error()); \
     } while (0)
 
+/* `word` must be in the sentence: the user is told what was wrong. */
+#define assert_refused(status, word, expression) \
+    do { \
+        vks_status got_ = (expression); \
+        if (got_ != (status) || !strstr(vks_last_error(), (word))) \
+            fail_msg("%s: expected %s with \"%s\", got %s: %s", #expression, vks_status_name(status), (word), \
+                     vks_status_name(got_), vks_last_error()); \
+    } while (0)
+
 enum {
     TINY_SIDE = 64,             /* image side the encoder sees */
     TINY_GRID = TINY_SIDE / 16,
@@ -221,14 +230,20 @@ static inline unsigned char *tiny_checkpoint(size_t *size)
 
 /* ---- using it ------------------------------------------------------------------------------------------------ */
 
-static inline void tiny_need(void)
+static inline int tiny_usable(void)
 {
     vks_device_info *devices = NULL;
     size_t count = 0;
     vks_status status = vks_devices_list(&devices, &count);
     int usable = status == VKS_OK && count > 0 && devices[0].usable;
     vks_devices_free(&devices);
-    if (!usable) {
+    return usable;
+}
+
+/* Of a test, not of a setup: skips it on machines without a device. */
+static inline void tiny_need(void)
+{
+    if (!tiny_usable()) {
         print_message("skipped: no usable Vulkan device\n");
         skip();
     }
