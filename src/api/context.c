@@ -117,6 +117,7 @@ vks_status context_wrap(struct vkr_device *device, const struct vkr_log *log, vk
     atomic_init(&context->references, 1);
     context->log = *log;
     context->device = device;
+    context->target = (struct vkr_target){ *vkr_device_caps(device), *vkr_device_options(device) };
     *out = context;
     return VKS_OK;
 }
@@ -173,7 +174,7 @@ static uint32_t find_index(const struct vkr_caps *caps)
 vks_status vks_context_device(const vks_context *context, vks_device_info *out)
 {
     VKS_REQUIRE(context && out, VKS_ERR_ARGUMENT, "vks_context_device: context and out must not be NULL");
-    const struct vkr_caps *caps = vkr_device_caps(context->device);
+    const struct vkr_caps *caps = &context->target.caps;
     describe(caps, find_index(caps), out);
     return VKS_OK;
 }

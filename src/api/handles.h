@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/options.h"
+#include "graph/graph.h"
 #include "vkseg/vkseg.h"
 
 #include <stdatomic.h>
@@ -18,6 +19,7 @@ struct vks_context {
     atomic_uint references;
     struct vkr_log log;
     struct vkr_device *device;
+    struct vkr_target target;           /* what plans for this device are made for */
 };
 
 vks_context *context_retain(vks_context *context);
