@@ -1,8 +1,5 @@
 /* mapping.c: mmap on POSIX; everywhere else, and where mmap fails (some network file systems), one plain read. */
-#if !defined(_WIN32)
-#  define _DEFAULT_SOURCE       /* madvise */
-#  define _FILE_OFFSET_BITS 64
-#endif
+#define _FILE_OFFSET_BITS 64
 #include "weights/mapping.h"
 
 #include "base/mem.h"

@@ -180,7 +180,8 @@ vks_status safetensors_parse(struct weights *weights)
                 weights->label, (unsigned long long)length, MAX_HEADER);
     json_error_t error;
     json_t *header = json_loadb((const char *)bytes + 8, (size_t)length, JSON_REJECT_DUPLICATES, &error);
-    if (!header && json_error_code(&error) == json_error_out_of_memory)
+    /* jansson names every fault of the text and, mostly, says nothing when memory runs out. */
+    if (!header && (error.text[0] == '\0' || json_error_code(&error) == json_error_out_of_memory))
         return vks_fail(VKS_ERR_HOST_MEMORY, "out of memory: the header of %s", weights->label);
     if (!json_is_object(header)) {
         json_decref(header);

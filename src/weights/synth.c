@@ -1,8 +1,5 @@
 /* synth.c: element i of a tensor is a pure function of (name, seed, i), so a tensor can be made in pieces. */
-#if !defined(_WIN32)
-#  define _POSIX_C_SOURCE 200809L       /* getpid */
-#  define _FILE_OFFSET_BITS 64
-#endif
+#define _FILE_OFFSET_BITS 64
 #include "weights/synth.h"
 
 #include "weights/mapping.h"

@@ -9,9 +9,9 @@
 void synth_fill(const char *name, uint64_t seed, uint64_t first, float c, float a, size_t count, float *dst);
 
 /* Writes the tensors of a table as .safetensors, in the order of the table, through a temporary file in the same
- * folder; an older file of that name is replaced. Memory does not grow with the tensors. The table: tab-separated lines of
- * name, dtype (F32; I64: zeros), shape ("4,3" or "scalar"), seed, c, a, crc32 (hex), first value, last value; ascending
- * by name, bytewise; lines that begin with # are comments.
+ * folder; an older file of that name is replaced. Memory does not grow with the tensors. The table: tab-separated
+ * lines of name, dtype (F32; I64: zeros), shape ("4,3" or "scalar"), seed, c, a, crc32 (hex), first value, last value;
+ * ascending by name, bytewise; lines that begin with # are comments.
  * Errors, with the line number: NOT_FOUND, CORRUPT (a bad table), CHECK (a tensor's crc32 differs: the table is of
  * another generator), OUTPUT, HOST_MEMORY. */
 vks_status synth_write(const char *table_path, const char *out_path);

@@ -121,8 +121,8 @@ static vks_status read_line(struct synth_table *table, char *text, unsigned numb
     line.desc.dtype = is_float ? VKR_F32 : VKR_I64;
     VKS_REQUIRE(read_shape(field[2], &line.desc), VKS_ERR_CORRUPT, "line %u of the table: the shape is no \"scalar\" "
                 "and no list of 1 to 5 sizes", number);
-    VKS_REQUIRE(read_unsigned(field[3], 10, UINT64_MAX, &line.seed), VKS_ERR_CORRUPT, "line %u of the table: the seed is "
-                "no number of 64 bits", number);
+    VKS_REQUIRE(read_unsigned(field[3], 10, UINT64_MAX, &line.seed), VKS_ERR_CORRUPT,
+                "line %u of the table: the seed is no number of 64 bits", number);
     VKS_REQUIRE(read_float(field[4], &line.c) && read_float(field[5], &line.a) && read_float(field[7], &first) &&
                     read_float(field[8], &last),
                 VKS_ERR_CORRUPT, "line %u of the table: c, a, first or last is no number", number);
