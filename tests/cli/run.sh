@@ -1,0 +1,289 @@
+#!/usr/bin/env bash
+# The command line as users meet it: exit codes and sentences of some ninety beginner's mistakes, then real runs.
+#   tests/cli/run.sh VKSEG [VKSEGDEV]
+# Real runs need a checkpoint: $VKSEG_TEST_MODEL (a SAM that takes points and boxes), or one that VKSEGDEV makes from
+# assets/models/demo.tsv; they are skipped, visibly, without one or without a Vulkan device.
+set -u
+
+vkseg=$(realpath "${1:?usage: run.sh VKSEG [VKSEGDEV]}")
+vksegdev=${2:+$(realpath "$2")}
+root=$(cd "$(dirname "$0")/../.." && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+unset NO_COLOR VKSEG_DEVICE VKS_LOG VKS_DEVICE VKS_OPTIONS
+passed=0 failed=0 skipped=0
+
+complain() {
+    failed=$((failed + 1))
+    printf 'FAILED: vkseg %s\n  %s\n' "$command_line" "$1"
+    sed 's/^/  | /' err
+}
+
+# expect CODE PATTERN WORD...: the exit code, and a sentence on stderr that matches (extended regular expression).
+expect() {
+    local code=$1 pattern=$2
+    shift 2
+    command_line="$*"
+    "$vkseg" "$@" >out 2>err </dev/null
+    local got=$?
+    if [ "$got" -ne "$code" ]; then
+        complain "exit code $got, expected $code"
+    elif [ -n "$pattern" ] && ! grep -Eq -- "$pattern" err; then
+        complain "no line of stderr matches: $pattern"
+    elif [ "$code" -ne 0 ] && [ -s out ]; then
+        complain "stdout is not empty although the command failed"
+    elif [ "$code" -ne 0 ] && [ "$(wc -l <err)" -gt 6 ]; then
+        complain "the message is longer than six lines"
+    elif grep -Eqi 'segmentation fault|stack trace|assert|Sanitizer' err; then
+        complain "a crash"
+    else
+        passed=$((passed + 1))
+    fi
+}
+
+# check NAME CONDITION...: a command of the shell that must succeed after an expect.
+check() {
+    local name=$1
+    shift
+    if "$@" >/dev/null 2>&1; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        printf 'FAILED: %s\n  after: vkseg %s\n' "$name" "$command_line"
+    fi
+}
+
+skip() {
+    skipped=$((skipped + 1))
+    printf 'SKIPPED: %s\n' "$1"
+}
+
+# ---- files to be wrong about ----
+{ printf 'P5 64 48 255\n'; head -c 3072 /dev/zero | tr '\0' '\200'; } >ct.pgm
+{ printf 'P5 64 48 65535\n'; head -c 6144 /dev/zero; } >deep.pgm
+printf 'this is text\n' >text.png
+printf 'PK\003\004 not really' >model.pth
+cp model.pth model.safetensors
+: >empty.png
+mkdir folder
+touch there.png
+box=(--box 5,5,40,40)
+
+# ---- no command, a wrong command ----
+expect 2 'nothing to do'
+expect 2 "'segmnet' is not a command" segmnet
+check "suggests segment" grep -q 'vkseg segment' err
+expect 2 'not a command' ct.pgm -m model.pth
+check "says the command comes first" grep -q 'command comes first' err
+expect 2 'not a command' --box 1,2,3,4
+for word in predict auto eval bench doctor; do
+    expect 2 "does not have the command '$word'" "$word" ct.pgm
+done
+
+# ---- help and version ----
+expect 0 '' help
+check "help says research use only" grep -qi 'research use only' out
+check "help does not list what is absent" bash -c '! grep -Eqw "predict|doctor|bench" out'
+expect 0 '' --help
+expect 0 '' -h
+for topic in segment encode info devices prompts models exit-codes options help; do
+    expect 0 '' help "$topic"
+    check "help $topic fits 80 columns" bash -c '! grep -Eq ".{81}" out'
+    check "help $topic is not empty" test -s out
+done
+for command in segment encode info devices; do
+    expect 0 '' "$command" --help
+    expect 0 '' "$command" -h
+    check "$command -h begins with an example" grep -q "^  vkseg $command" out
+done
+expect 2 "no help on 'promts'" help promts
+check "suggests prompts" grep -q 'help prompts' err
+expect 0 '' --version
+check "version is on stdout" grep -Eq '^vkseg [0-9]+\.[0-9]+\.[0-9]+' out
+expect 0 '' --version --json
+check "version is JSON" grep -q '"version": "[0-9.]*"' out
+expect 2 'takes nothing but --json' --version --jsn
+
+# ---- options ----
+expect 2 "'--bxo' is not an option" segment ct.pgm -m model.pth --bxo 1,2,3,4 -o a.png
+check "suggests --box" grep -q -- '--box' err
+expect 2 'not an option' segment ct.pgm -m model.pth -box 1,2,3,4 -o a.png
+check "two dashes" grep -q 'two dashes: --box' err
+expect 2 'typographic dash' segment ct.pgm -m model.pth $'\xe2\x80\x93box' 1,2,3,4
+expect 2 '-m needs a value' segment ct.pgm "${box[@]}" -o a.png -m
+expect 2 'needs a value .*--box' segment ct.pgm -m --box 1,2,3,4 -o a.png
+expect 2 'given twice' segment ct.pgm -m model.pth -m model.pth "${box[@]}" -o a.png
+expect 2 'takes no value' segment ct.pgm -m model.pth "${box[@]}" -o a.png --overwrite=yes
+expect 2 'is empty' segment ct.pgm --model= "${box[@]}" -o a.png
+expect 2 "does not know what to do with 'b.pgm'" segment ct.pgm b.pgm -m model.pth "${box[@]}" -o a.png
+expect 2 'needs a file' segment -m model.pth "${box[@]}" -o a.png
+expect 2 'one of auto, f32, f16' segment ct.pgm -m model.pth "${box[@]}" -o a.png --precision fp16
+expect 2 'one of auto, bar' segment ct.pgm -m model.pth "${box[@]}" -o a.png --progress yes
+expect 2 'not a size' segment ct.pgm -m model.pth "${box[@]}" -o a.png --max-memory lots
+expect 2 'not a size' segment ct.pgm -m model.pth "${box[@]}" -o a.png --max-memory -2G
+expect 2 'KEY=VALUE' segment ct.pgm -m model.pth "${box[@]}" -o a.png --model-option window
+
+# ---- prompts ----
+expect 2 'nothing says what to segment' segment ct.pgm -m model.pth -o a.png
+check "with an example" grep -q 'vkseg segment' err
+expect 2 'four numbers.*found 3' segment ct.pgm -m model.pth --box 1,2,3 -o a.png
+expect 2 'four numbers.*found 5' segment ct.pgm -m model.pth --box 1,2,3,4,5 -o a.png
+expect 2 'found 8.*decimal commas' segment ct.pgm -m model.pth --box 1,5,2,5,30,5,40,5 -o a.png
+expect 2 "'a' is not a number" segment ct.pgm -m model.pth --box 1,a,30,40 -o a.png
+expect 2 'number is missing' segment ct.pgm -m model.pth --box 1,2,3, -o a.png
+expect 2 'number is missing' segment ct.pgm -m model.pth --box ,2,3,4 -o a.png
+expect 2 'not a finite number' segment ct.pgm -m model.pth --box nan,2,30,40 -o a.png
+expect 2 'not a finite number' segment ct.pgm -m model.pth --point inf,2 -o a.png
+expect 2 'not a number' segment ct.pgm -m model.pth --point 0x10,2 -o a.png
+expect 2 'too large' segment ct.pgm -m model.pth --point 1e300,2 -o a.png
+expect 2 'not a number' segment ct.pgm -m model.pth --point '12 30' -o a.png
+expect 2 'not a number' segment ct.pgm -m model.pth --point '12;30' -o a.png
+expect 2 'found one' segment ct.pgm -m model.pth --point 12 30 -o a.png
+expect 2 'only \+ or -' segment ct.pgm -m model.pth --point 12,30,5 -o a.png
+expect 2 'found 4.*decimal commas' segment ct.pgm -m model.pth --point 12,5,30,7 -o a.png
+expect 2 'for volumes' segment ct.pgm -m model.pth --point 12,5@3 -o a.png
+expect 2 'for volumes' segment ct.pgm -m model.pth --box 1,2,30,40@3 -o a.png
+expect 2 'second corner' segment ct.pgm -m model.pth --box 40,40,5,5 -o a.png
+expect 2 'second corner' segment ct.pgm -m model.pth --box 30,30,10,40 -o a.png
+expect 2 'second corner' segment ct.pgm -m model.pth --box 5,5,5,40 -o a.png
+expect 2 'outside the image, which is 64 x 48' segment ct.pgm -m model.pth --point 100,5 -o a.png
+expect 2 'outside the image' segment ct.pgm -m model.pth --point -5,3 -o a.png
+expect 2 'outside the image' segment ct.pgm -m model.pth --box 5,5,40,400 -o a.png
+expect 2 'already has a box' segment ct.pgm -m model.pth "${box[@]}" "${box[@]}" -o a.png
+expect 2 'object 1 has no prompt' segment ct.pgm -m model.pth --object --object "${box[@]}" -o a.png
+expect 2 'object 2 has no prompt' segment ct.pgm -m model.pth "${box[@]}" --object -o a.png
+expect 2 'no mask image' segment ct.pgm -m model.pth --mask-prompt ct.pgm -o a.png
+expect 3 'none.npy' segment ct.pgm -m model.pth --mask-prompt none.npy -o a.png
+
+# ---- prompts from a file ----
+prompts() { printf '%s' "$1" >p.json; }
+expect 3 'cannot be opened' segment ct.pgm -m model.pth --prompts none.json -o a.png
+prompts '{"objects": [{"box": [1,2,3,4]}'
+expect 4 'p.json, line 1' segment ct.pgm -m model.pth --prompts p.json -o a.png
+prompts '[1]'
+expect 2 'no list "objects"' segment ct.pgm -m model.pth --prompts p.json -o a.png
+prompts '{"objects": [{"boxx": [1,2,3,4]}]}'
+expect 2 'did you mean box' segment ct.pgm -m model.pth --prompts p.json -o a.png
+prompts '{"objects": [{"box": [1,2,3]}]}'
+expect 2 'list of four numbers' segment ct.pgm -m model.pth --prompts p.json -o a.png
+prompts '{"objects": [{"points": [[1,2],[3,4,7]]}]}'
+expect 2 'point 2: a point is' segment ct.pgm -m model.pth --prompts p.json -o a.png
+prompts '{"objects": [{"box": [5,5,40,40]}, {}]}'
+expect 2 'object 2 has no prompt' segment ct.pgm -m model.pth --prompts p.json -o a.png
+prompts '{"objects": [{"box": [5,5,40,40]}, {"box": [5,5,40,90]}]}'
+expect 2 'object 2, box lies outside' segment ct.pgm -m model.pth --prompts p.json -o a.png
+expect 2 'cannot be mixed' segment ct.pgm -m model.pth --prompts p.json --point 1,2 -o a.png
+prompts '{"objects": [{"box": [1,2,3,4], "box": [1,2,3,4]}]}'
+expect 4 'duplicate' segment ct.pgm -m model.pth --prompts p.json -o a.png
+
+# ---- models and inputs ----
+expect 2 'no model is given' segment ct.pgm "${box[@]}" -o a.png
+expect 5 "model 'nowhere.pth'" segment ct.pgm -m nowhere.pth "${box[@]}" -o a.png
+expect 5 'is a folder' segment ct.pgm -m folder "${box[@]}" -o a.png
+expect 5 'synthetic' segment ct.pgm -m synthetic:sam_vit_b:111 "${box[@]}" -o a.png
+expect 5 '' segment ct.pgm -m text.png "${box[@]}" -o a.png
+expect 3 "'nowhere.png' cannot be opened" segment nowhere.png -m model.pth "${box[@]}" -o a.png
+expect 4 'is a folder' segment folder -m model.pth "${box[@]}" -o a.png
+expect 4 'is empty' segment empty.png -m model.pth "${box[@]}" -o a.png
+expect 4 '' segment text.png -m model.pth "${box[@]}" -o a.png
+expect 4 'is a checkpoint, not an image' segment model.pth -m ct.pgm "${box[@]}" -o a.png
+expect 4 'not an embedding' segment model.safetensors -m model.pth "${box[@]}" -o a.png
+expect 2 'has 8 bits' segment ct.pgm -m model.pth "${box[@]}" -o a.png --window lung
+expect 2 'no known window' segment deep.pgm -m model.pth "${box[@]}" -o a.png --window belly
+expect 2 'more than 0' segment deep.pgm -m model.pth "${box[@]}" -o a.png --window 0,40
+
+# ---- outputs ----
+expect 2 'no output is given' segment ct.pgm -m model.pth "${box[@]}"
+expect 9 'exists already' segment ct.pgm -m model.pth "${box[@]}" -o there.png
+expect 9 'is a folder' segment ct.pgm -m model.pth "${box[@]}" -o folder --overwrite
+expect 9 "folder 'none/'" segment ct.pgm -m model.pth "${box[@]}" -o none/a.png
+expect 9 'there.png' segment ct.pgm -m model.pth "${box[@]}" -o there.png/a.png
+expect 2 'JPEG would change' segment ct.pgm -m model.pth "${box[@]}" -o a.jpg
+expect 2 'NIfTI' segment ct.pgm -m model.pth "${box[@]}" -o a.nii.gz
+expect 2 'there is none' segment ct.pgm -m model.pth "${box[@]}" -o a
+expect 2 "'.tiff'" segment ct.pgm -m model.pth "${box[@]}" -o a.tiff
+expect 2 '--logits a.png' segment ct.pgm -m model.pth "${box[@]}" --logits a.png
+expect 2 'same file' segment ct.pgm -m model.pth "${box[@]}" -o a.png --overlay a.png
+cp ct.pgm ct.png
+expect 2 'replace the input' segment ct.png -m model.pth "${box[@]}" -o ./ct.png --overwrite
+expect 2 'holds no pixels' segment model.safetensors -m model.pth "${box[@]}" -o a.png --overlay b.png
+touch many_1.png
+expect 9 'many_1.png exists' segment ct.pgm -m model.pth "${box[@]}" -o many.png --multimask
+expect 2 'no output is given' encode ct.pgm -m model.pth
+expect 2 "'.png'" encode ct.pgm -m model.pth -o a.png
+if [ "$(id -u)" -ne 0 ]; then
+    mkdir sealed && chmod 555 sealed
+    expect 9 'cannot be written' segment ct.pgm -m model.pth "${box[@]}" -o sealed/a.png
+else
+    skip 'a folder without write permission (root may write anywhere)'
+fi
+check "nothing was written" bash -c '! ls a.png a.npy b.png 2>/dev/null | grep -q .'
+
+# ---- info and devices ----
+expect 3 'cannot be opened' info nowhere.png
+expect 4 'is a folder' info folder
+expect 4 'is empty' info empty.png
+expect 4 '' info text.png
+expect 5 '' info model.safetensors
+expect 2 'needs a file' info
+expect 0 '' info ct.pgm
+check "info prints the size" grep -q '64 x 48' out
+expect 0 '' info ct.pgm --json
+check "info prints JSON" grep -q '"width": 64' out
+expect 2 'does not know what to do' devices all
+"$vkseg" devices >out 2>err
+code=$?
+command_line=devices
+check "devices ends with 0 or 6" test "$code" = 0 -o "$code" = 6
+"$vkseg" devices --json >out 2>err
+check "devices --json prints a list" grep -q '"devices": \[' out
+if [ -w /dev/full ]; then
+    command_line='--version --json >/dev/full'
+    check "a full disk is said" bash -c "! '$vkseg' --version --json >/dev/full"
+fi
+
+# ---- real runs ----
+model=${VKSEG_TEST_MODEL:-}
+table=$root/assets/models/demo.tsv
+if [ -z "$model" ] && [ -n "$vksegdev" ] && [ -x "$vksegdev" ] && [ -f "$table" ]; then
+    model=$work/synthetic.safetensors
+    "$vksegdev" synth "$table" -o "$model" >out 2>err || { cat err; model=; }
+fi
+if [ -z "$model" ]; then
+    skip 'real runs: no checkpoint (VKSEG_TEST_MODEL, or vksegdev and assets/models/demo.tsv)'
+elif [ "$code" -ne 0 ]; then
+    skip 'real runs: no usable Vulkan device'
+else
+    run=(-m "$model" --family sam -q)
+    expect 0 '' info "$model"
+    check "info names the family" grep -q 'sam' out
+    expect 6 '' segment ct.pgm "${run[@]}" "${box[@]}" -o a.png -d 99
+    expect 6 '' segment ct.pgm "${run[@]}" "${box[@]}" -o a.png -d 'name:no such device'
+    expect 0 '' segment ct.pgm "${run[@]}" "${box[@]}" -o a.png --overlay b.png --logits l.npy --iou i.json --report r.json
+    check "prints the predicted IoU" grep -q '^object 1: predicted IoU' out
+    for file in a.png b.png l.npy i.json r.json; do
+        check "$file was written" test -s "$file"
+    done
+    check "the report says research use only" grep -q '"research_use_only": true' r.json
+    check "the report holds the hash of the model" grep -Eq '"sha256": "[0-9a-f]{64}"' r.json
+    check "the report holds no folder" bash -c "! grep -qF '$work' r.json"
+    expect 9 'exists already' segment ct.pgm "${run[@]}" "${box[@]}" -o a.png
+    expect 0 '' segment ct.pgm "${run[@]}" "${box[@]}" -o a.png --overwrite
+    expect 0 '' segment ct.pgm "${run[@]}" --point 20,20 --point 60,40,- --object "${box[@]}" -o two.npy --json
+    check "two objects in JSON" grep -q '"object": 2' out
+    expect 0 '' segment ct.pgm "${run[@]}" --point 20,20 -o three.png --multimask
+    check "three masks, three files" test -s three_0.png -a -s three_1.png -a -s three_2.png
+    expect 0 '' segment ct.pgm "${run[@]}" --point 20,20 --mask-prompt l.npy -o again.json
+    expect 0 '' encode ct.pgm "${run[@]}" -o e.safetensors
+    expect 0 '' info e.safetensors
+    check "info knows an embedding" grep -q 'embedding made by' out
+    expect 0 '' segment e.safetensors "${run[@]}" "${box[@]}" -o a2.npy
+    expect 0 '' segment ct.pgm "${run[@]}" "${box[@]}" -o a3.npy
+    check "the embedding gives the same mask" cmp a2.npy a3.npy
+    expect 0 '"fraction"' segment ct.pgm -m "$model" --family sam "${box[@]}" -o j.png --progress json
+    expect 2 'takes no prompt of this kind' segment ct.pgm -m "$model" --family medsam --point 20,20 -o m.png
+fi
+
+printf 'cli: %d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+[ "$failed" -eq 0 ]

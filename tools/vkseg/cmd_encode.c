@@ -1,0 +1,113 @@
+/* cmd_encode.c: runs the image encoder once and keeps its result. */
+#include "commands.h"
+
+#include "interrupt.h"
+#include "message.h"
+#include "outputs.h"
+#include "report.h"
+#include "run.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *const USAGE = "vkseg encode IMAGE -m MODEL -o OUT.safetensors";
+
+const struct option encode_options[] = {
+    { .help = "Outputs" },
+    { "output", 'o', "FILE", 0,
+      "The embedding: .safetensors (usable as IMAGE later) or .npy (the bare array). Required." },
+    MODEL_OPTIONS,
+    IMAGE_OPTIONS,
+    DEVICE_OPTIONS,
+    GENERAL_OPTIONS,
+    { 0 },
+};
+
+struct encode {
+    struct args args;
+    struct settings settings;
+    struct input input;
+    struct run run;
+    struct output output;
+    vks_embedding *embedding;
+    double began;
+};
+
+static int prepare(struct encode *encode)
+{
+    int code = args_expect_words(&encode->args, 1, "encode", USAGE);
+    if (!code)
+        code = settings_read(&encode->args, USAGE, &encode->settings);
+    if (code)
+        return code;
+    const char *image = args_word(&encode->args, 0);
+    encode->output = (struct output){ "-o", args_value(&encode->args, "output"), ".safetensors .npy", 1 };
+    if (!encode->output.path)
+        return fail(BAD_USAGE, USAGE, "no output is given: -o names the file for the embedding.");
+    code = outputs_check(&encode->output, 1, image, encode->settings.may_overwrite);
+    if (!code)
+        code = input_open(image, encode->settings.window, &encode->input);
+    if (!code && encode->input.embedding)
+        code = fail(BAD_USAGE, USAGE, "'%s' is an embedding already.", image);
+    return code ? code : run_inspect(&encode->settings, &encode->run);
+}
+
+static int print_result(const struct encode *encode)
+{
+    const vks_embedding *embedding = encode->embedding;
+    if (encode->settings.is_json) {
+        struct report report = { .command = "encode",
+                                 .settings = &encode->settings,
+                                 .input = &encode->input,
+                                 .run = &encode->run,
+                                 .outputs = &encode->output,
+                                 .output_count = 1,
+                                 .image_sha256 = embedding->image_sha256,
+                                 .total_ms = milliseconds() - encode->began };
+        return print_json(report_build(&report));
+    }
+    printf("embedding %u x %u x %u of an image of %u x %u pixels\n", embedding->channels, embedding->height,
+           embedding->width, embedding->image_width, embedding->image_height);
+    return 0;
+}
+
+static int encode_run(struct encode *encode)
+{
+    int code = run_start(&encode->settings, &encode->input, &encode->run);
+    if (code)
+        return code;
+    vks_status status = vks_session_get_embedding(encode->run.session, &encode->embedding);
+    if (status)
+        return fail_status(status, STAGE_RUN, encode->input.path);
+    code = run_hash(&encode->run, &encode->settings);
+    if (code)
+        return code;
+    memcpy(encode->embedding->model_sha256, encode->run.sha256, sizeof encode->run.sha256);
+    if (interrupt_code())
+        return interrupt_report();
+    status = vks_io_write_embedding(encode->output.path, encode->embedding, encode->settings.may_overwrite);
+    if (status)
+        return fail_status(status, STAGE_OUTPUT, encode->output.path);
+    if (encode->settings.verbosity)
+        note("wrote %s", encode->output.path);
+    return print_result(encode);
+}
+
+int cmd_encode(int count, char **words)
+{
+    struct encode encode = { .began = milliseconds() };
+    int code = args_parse(count, words, "encode", encode_options, &encode.args);
+    if (!code && encode.args.wants_help)
+        code = help_print("encode");
+    else if (!code) {
+        code = prepare(&encode);
+        interrupt_install();
+        if (!code)
+            code = encode_run(&encode);
+    }
+    vks_embedding_free(&encode.embedding);
+    run_close(&encode.run);
+    input_close(&encode.input);
+    args_free(&encode.args);
+    return code;
+}

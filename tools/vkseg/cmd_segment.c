@@ -1,0 +1,236 @@
+/* cmd_segment.c: one image and prompts to masks. Cheap checks come first, the device last, outputs after everything. */
+#include "commands.h"
+
+#include "hints.h"
+#include "interrupt.h"
+#include "message.h"
+#include "outputs.h"
+#include "report.h"
+#include "run.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const USAGE = "vkseg segment IMAGE -m MODEL --box x0,y0,x1,y1 -o OUT.png";
+
+const struct option segment_options[] = {
+    { .help = "Prompts, in pixels of the image; (0,0) is the centre of the top-left pixel" },
+    { "point", 0, "X,Y[,-]", 1, "A point on the object; with ,- a point that is not on it." },
+    { "box", 0, "X0,Y0,X1,Y1", 1, "A box around the object: top-left and bottom-right corner." },
+    { "mask-prompt", 0, "FILE.npy", 1, "Low-res logits of an earlier run (--logits)." },
+    { "object", 0, NULL, 1, "Starts a new object; prompts after it belong to it." },
+    { "prompts", 0, "FILE.json", 0, "All prompts from a file; see `vkseg help prompts`." },
+    { .help = "Outputs" },
+    { "output", 'o', "FILE", 0, "Masks: .png (0/255; several objects: palette), .npy (0/1) or .json (COCO RLE)." },
+    { "multimask", 0, NULL, 0, "All three candidate masks of each object, not only the best single one." },
+    { "overlay", 0, "FILE.png", 0, "The image with masks and prompts drawn on it." },
+    { "logits", 0, "FILE.npy", 0, "Low-res mask logits before any threshold, float32." },
+    { "iou", 0, "FILE.json", 0, "Predicted IoU of every mask." },
+    { "report", 0, "FILE.json", 0, "What was done with what: model, hashes, prompts, device, times." },
+    MODEL_OPTIONS,
+    IMAGE_OPTIONS,
+    DEVICE_OPTIONS,
+    GENERAL_OPTIONS,
+    { 0 },
+};
+
+enum { OUT_MASKS, OUT_LOGITS, OUT_IOU, OUT_OVERLAY, OUT_REPORT, OUT_COUNT };
+
+/* Everything one run owns; segment_close accepts any half of it. */
+struct segment {
+    struct args args;
+    struct settings settings;
+    struct hints hints;
+    struct input input;
+    struct run run;
+    struct output outputs[OUT_COUNT];
+    vks_masks *masks;
+    int is_multimask;
+    double began;
+};
+
+static void segment_close(struct segment *segment)
+{
+    vks_masks_free(&segment->masks);
+    run_close(&segment->run);
+    input_close(&segment->input);
+    hints_free(&segment->hints);
+    args_free(&segment->args);
+}
+
+static int check_outputs(struct segment *segment, const char *image)
+{
+    const struct args *args = &segment->args;
+    struct output outputs[OUT_COUNT] = {
+        [OUT_MASKS] = { "-o", args_value(args, "output"), ".png .npy .json", segment->is_multimask ? 3 : 1 },
+        [OUT_LOGITS] = { "--logits", args_value(args, "logits"), ".npy", 1 },
+        [OUT_IOU] = { "--iou", args_value(args, "iou"), ".json", 1 },
+        [OUT_OVERLAY] = { "--overlay", args_value(args, "overlay"), ".png", 1 },
+        [OUT_REPORT] = { "--report", args_value(args, "report"), ".json", 1 },
+    };
+    int given = segment->settings.is_json;
+    for (size_t i = 0; i < OUT_COUNT; i++)
+        given += outputs[i].path != NULL;
+    memcpy(segment->outputs, outputs, sizeof outputs);
+    if (!given)
+        return fail(BAD_USAGE, USAGE, "no output is given: -o names the file for the mask.");
+    if (outputs[OUT_OVERLAY].path && is_tensor_file(image))
+        return fail(BAD_USAGE, "Segment the image file itself, or leave --overlay out.",
+                    "--overlay draws on the image, but an embedding holds no pixels.");
+    return outputs_check(outputs, OUT_COUNT, image, segment->settings.may_overwrite);
+}
+
+/* All that can be known to be wrong without a device. */
+static int prepare(struct segment *segment)
+{
+    /* Prompts before surplus words: `--point 12 30` is a mistake about points. */
+    int code = args_word(&segment->args, 0) ? hints_read(&segment->args, &segment->hints) : 0;
+    if (!code)
+        code = args_expect_words(&segment->args, 1, "segment", USAGE);
+    if (!code)
+        code = settings_read(&segment->args, USAGE, &segment->settings);
+    if (code)
+        return code;
+    const char *image = args_word(&segment->args, 0);
+    segment->is_multimask = args_count(&segment->args, "multimask");
+    code = check_outputs(segment, image);
+    if (!code)
+        code = input_open(image, segment->settings.window, &segment->input);
+    if (!code)
+        code = hints_check(&segment->hints, segment->input.width, segment->input.height);
+    if (!code)
+        code = hints_load_masks(&segment->hints);
+    if (!code)
+        code = run_inspect(&segment->settings, &segment->run);
+    if (!code)
+        code = hints_check_model(&segment->hints, &segment->run.info);
+    return code;
+}
+
+static json_t *make_report(struct segment *segment)
+{
+    char image_sha256[65] = "";
+    vks_embedding *embedding = NULL;
+    if (vks_session_get_embedding(segment->run.session, &embedding) == VKS_OK)
+        memcpy(image_sha256, embedding->image_sha256, sizeof image_sha256);
+    vks_embedding_free(&embedding);
+    struct report report = { .command = "segment",
+                             .settings = &segment->settings,
+                             .input = &segment->input,
+                             .run = &segment->run,
+                             .hints = &segment->hints,
+                             .outputs = segment->outputs,
+                             .output_count = OUT_COUNT,
+                             .masks = segment->masks,
+                             .is_multimask = segment->is_multimask,
+                             .image_sha256 = image_sha256,
+                             .total_ms = milliseconds() - segment->began };
+    return report_build(&report);
+}
+
+static int write_report(struct segment *segment, const char *path)
+{
+    json_t *document = make_report(segment);
+    char *text = document ? json_dumps(document, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) : NULL;
+    json_decref(document);
+    if (!text)
+        return fail(FAILED_INTERNALLY, NULL, "the report could not be made.");
+    vks_status status = vks_io_write_text(path, text, segment->settings.may_overwrite);
+    free(text);
+    return status ? fail_status(status, STAGE_OUTPUT, path) : 0;
+}
+
+static vks_status write_one(struct segment *segment, int which, const char *path)
+{
+    int overwrite = segment->settings.may_overwrite;
+    const struct hints *hints = &segment->hints;
+    switch (which) {
+    case OUT_MASKS:
+        return vks_io_write_masks(path, segment->masks, overwrite);
+    case OUT_LOGITS:
+        return vks_io_write_logits(path, segment->masks, overwrite);
+    case OUT_IOU:
+        return vks_io_write_iou(path, segment->masks, overwrite);
+    default:
+        return vks_io_write_overlay(path, &segment->input.image.view, segment->masks, hints->prompts, hints->count,
+                                    overwrite);
+    }
+}
+
+static int write_outputs(struct segment *segment)
+{
+    for (int i = 0; i < OUT_COUNT; i++) {
+        const char *path = segment->outputs[i].path;
+        if (!path)
+            continue;
+        if (i == OUT_REPORT) {
+            int code = write_report(segment, path);
+            if (code)
+                return code;
+        } else {
+            vks_status status = write_one(segment, i, path);
+            if (status)
+                return fail_status(status, STAGE_OUTPUT, path);
+        }
+        if (segment->settings.verbosity)
+            note("wrote %s", path);
+    }
+    return 0;
+}
+
+static void print_masks(const vks_masks *masks)
+{
+    for (size_t i = 0; i < (size_t)masks->objects * masks->masks_per_object; i++) {
+        uint32_t box[4];
+        uint64_t area = mask_area(masks, i, box);
+        printf("object %zu", i / masks->masks_per_object + 1);
+        if (masks->masks_per_object > 1)
+            printf(" mask %zu", i % masks->masks_per_object + 1);
+        printf(": predicted IoU %.3f, %llu pixels", (double)masks->iou[i], (unsigned long long)area);
+        if (area)
+            printf(", within %u,%u,%u,%u", box[0], box[1], box[2], box[3]);
+        puts(area ? "" : " (nothing found)");
+    }
+}
+
+static int segment_run(struct segment *segment)
+{
+    int code = run_start(&segment->settings, &segment->input, &segment->run);
+    if (code)
+        return code;
+    int needs_hash = segment->settings.is_json || segment->outputs[OUT_REPORT].path;
+    if (needs_hash && !*segment->run.sha256)
+        code = run_hash(&segment->run, &segment->settings);
+    if (code)
+        return code;
+    vks_status status = vks_session_predict(segment->run.session, segment->hints.prompts, segment->hints.count,
+                                            segment->is_multimask ? VKS_PREDICT_MULTIMASK : 0, &segment->masks);
+    if (interrupt_code())
+        return interrupt_report();
+    if (status)
+        return fail_status(status, STAGE_RUN, segment->input.path);
+    code = write_outputs(segment);
+    if (code)
+        return code;
+    if (segment->settings.is_json)
+        return print_json(make_report(segment));
+    print_masks(segment->masks);
+    return 0;
+}
+
+int cmd_segment(int count, char **words)
+{
+    struct segment segment = { .began = milliseconds() };
+    int code = args_parse(count, words, "segment", segment_options, &segment.args);
+    if (!code && segment.args.wants_help)
+        code = help_print("segment");
+    else if (!code) {
+        code = prepare(&segment);
+        interrupt_install();
+        if (!code)
+            code = segment_run(&segment);
+    }
+    segment_close(&segment);
+    return code;
+}

@@ -1,0 +1,264 @@
+/* help.c: `vkseg help TOPIC`. Examples come first; options are printed from the tables the parser uses, so neither can
+ * promise what the other does not do. Everything fits 80 columns.
+ */
+#include "commands.h"
+
+#include "message.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { COLUMNS = 79, INDENT = 26 };
+
+struct topic {
+    const char *name, *summary, *text;
+    const struct option *options;
+};
+
+/* clang-format off */
+static const char overview[] =
+    "vkseg: medical-image segmentation foundation models on any Vulkan device.\n"
+    "Research use only: no result of this program is a medical device's result.\n"
+    "\n"
+    "  vkseg segment ct.png -m medsam_vit_b.pth --box 95,255,190,350 -o liver.png\n"
+    "  vkseg segment photo.jpg -m sam_vit_b_01ec64.pth --point 210,135 -o mask.png\n"
+    "  vkseg devices\n"
+    "\n"
+    "Commands\n"
+    "  segment IMAGE -m MODEL PROMPTS -o OUT   masks of what points and boxes show\n"
+    "  encode  IMAGE -m MODEL -o EMBEDDING     run the image encoder once, keep it\n"
+    "  info    FILE                            what a checkpoint or an image is\n"
+    "  devices                                 what can run, what each can do\n"
+    "  help    [TOPIC]                         this, or one of the topics below\n"
+    "  --version [--json]\n"
+    "\n";
+
+static const char segment_text[] =
+    "vkseg segment IMAGE -m MODEL PROMPTS -o OUT\n"
+    "\n"
+    "  vkseg segment ct.png -m medsam_vit_b.pth --box 95,255,190,350 -o liver.png\n"
+    "  vkseg segment ct.png -m sam_vit_b_01ec64.pth --point 120,85 --point 30,40,- \\\n"
+    "        -o mask.png --overlay look.png --report run.json\n"
+    "  vkseg segment ct.png -m medsam_vit_b.pth --box 95,255,190,350 \\\n"
+    "        --object --box 210,90,300,180 -o organs.png\n"
+    "\n"
+    "IMAGE is a PNG, JPEG, BMP, TGA, PNM or .npy file, or an embedding that\n"
+    "`vkseg encode` wrote. Prints the predicted IoU of every mask. At least one\n"
+    "output (or --json) is needed; existing files are kept unless --overwrite.\n"
+    "Research use only.\n"
+    "\n";
+
+static const char encode_text[] =
+    "vkseg encode IMAGE -m MODEL -o EMBEDDING\n"
+    "\n"
+    "  vkseg encode ct.png -m medsam_vit_b.pth -o ct.safetensors\n"
+    "  vkseg segment ct.safetensors -m medsam_vit_b.pth --box 95,255,190,350 -o a.png\n"
+    "\n"
+    "The encoder is the expensive part and does not depend on the prompts: encode\n"
+    "once, then segment the embedding as often as you like. Masks are the same to\n"
+    "the last bit. An embedding remembers which checkpoint made it, and only that\n"
+    "one is accepted later. It is derived from the image: treat it as the image.\n"
+    "Research use only.\n"
+    "\n";
+
+static const char info_text[] =
+    "vkseg info FILE [--json]\n"
+    "\n"
+    "  vkseg info medsam_vit_b.pth\n"
+    "  vkseg info ct.png --json\n"
+    "\n"
+    "Says what a checkpoint, an embedding or an image is, by content. Needs no\n"
+    "device.\n"
+    "\n";
+
+static const char devices_text[] =
+    "vkseg devices [--json]\n"
+    "\n"
+    "  vkseg devices\n"
+    "  vkseg segment ct.png -m model.pth --box 10,10,90,90 -o a.png -d name:radeon\n"
+    "\n"
+    "Lists every Vulkan device, best first. The number in the first column is what\n"
+    "-d takes. Other forms: -d auto (best by class), -d name:TEXT (part of the\n"
+    "name), -d uuid:HEX, -d cpu (software Vulkan, slow but everywhere). The\n"
+    "environment variable VKSEG_DEVICE stands in for -d.\n"
+    "\n";
+
+static const char prompts_text[] =
+    "Prompts: points, boxes and masks\n"
+    "\n"
+    "  --point 120,85                 a point on the object\n"
+    "  --point 30,40,-                a point that is not on it\n"
+    "  --box 95,255,190,350           top-left and bottom-right corner\n"
+    "  --mask-prompt logits.npy       low-res logits of an earlier run (--logits)\n"
+    "  --object                       a new object begins here\n"
+    "\n"
+    "Coordinates are pixels of the original image; 0,0 is the centre of the\n"
+    "top-left pixel, x grows to the right, y downwards. Decimals have a point:\n"
+    "12.5. An object has at most one box and one mask, and any number of points.\n"
+    "MedSAM knows boxes only.\n"
+    "\n"
+    "The same in a file, for --prompts FILE.json:\n"
+    "\n"
+    "  {\"objects\": [\n"
+    "    {\"box\": [95, 255, 190, 350]},\n"
+    "    {\"points\": [[120, 85], [30, 40, 0]], \"mask\": \"logits.npy\"}\n"
+    "  ]}\n"
+    "\n"
+    "A point may have a third number: 1 on the object (as without it), 0 not on it.\n";
+
+static const char models_text[] =
+    "Models\n"
+    "\n"
+    "  vkseg info sam_vit_b_01ec64.pth\n"
+    "  vkseg segment ct.png -m medsam_vit_b.pth --box 95,255,190,350 -o liver.png\n"
+    "\n"
+    "This version reads the original checkpoints, without conversion:\n"
+    "\n"
+    "  SAM ViT-B   sam_vit_b_01ec64.pth   points, boxes, masks   Apache-2.0\n"
+    "  SAM ViT-L   sam_vit_l_0b3195.pth   points, boxes, masks   Apache-2.0\n"
+    "  SAM ViT-H   sam_vit_h_4b8939.pth   points, boxes, masks   Apache-2.0\n"
+    "  MedSAM      medsam_vit_b.pth       boxes                  Apache-2.0\n"
+    "\n"
+    "SAM: github.com/facebookresearch/segment-anything, \"Model Checkpoints\".\n"
+    "MedSAM: github.com/bowang-lab/MedSAM, \"Installation\" and \"Get Started\".\n"
+    "vkseg itself never uses the network. The same weights as .safetensors work\n"
+    "too. A MedSAM file holds the same tensors as SAM ViT-B but wants another\n"
+    "preprocessing; vkseg decides by what it can see and says so. Overrule it with\n"
+    "--family sam or --family medsam.\n"
+    "`-m demo` is the bundled model, in builds that have one.\n";
+
+static const char exit_codes_text[] =
+    "Exit codes\n"
+    "\n"
+    "    0  done\n"
+    "    1  internal error (please report it)\n"
+    "    2  usage: the command line is not understood\n"
+    "    3  input not found or unreadable\n"
+    "    4  input corrupt or unsupported\n"
+    "    5  model missing, invalid, or not the one that was expected\n"
+    "    6  no usable device\n"
+    "    7  out of host or device memory\n"
+    "    8  device lost or timed out\n"
+    "    9  output exists or cannot be written\n"
+    "   10  batch: some cases failed\n"
+    "   11  a check failed\n"
+    "   12  cancelled\n"
+    "  130  stopped by Ctrl-C; 143 by SIGTERM. Nothing half-written stays.\n";
+
+static const char options_text[] =
+    "Runtime options, for those who measure or search faults\n"
+    "\n"
+    "  VKS_CAPS=-coopmat vkseg segment ...\n"
+    "  VKS_VALIDATE=1 VKS_LOG=info vkseg segment ...\n"
+    "\n"
+    "Environment variables:\n"
+    "  VKSEG_DEVICE   what -d takes\n"
+    "  VKS_LOG        error, warning, info or debug\n"
+    "  VKS_CAPS       capabilities to ignore: -coopmat,-f16\n"
+    "  VKS_FORCE      pin a kernel variant: matmul:f32\n"
+    "  VKS_PROFILE    1: device time stamps\n"
+    "  VKS_SERIAL     1: one submission per kernel\n"
+    "  VKS_VALIDATE   1: Vulkan validation layer; its messages become failures\n"
+    "  VKS_DUMP       folder: one .npy per marked tensor. Holds image data.\n"
+    "  VKS_OPTIONS    several at once: caps=-coopmat,profile=1,submit_ms=50\n"
+    "  NO_COLOR       any value: no colour in messages\n";
+
+static const char help_text[] = "vkseg help [TOPIC]\n\n  vkseg help\n  vkseg help prompts\n\n";
+/* clang-format on */
+
+static const struct topic topics[] = {
+    { "segment", "masks of what points and boxes show", segment_text, segment_options },
+    { "encode", "run the image encoder once and keep its result", encode_text, encode_options },
+    { "info", "what a file is", info_text, info_options },
+    { "devices", "how a device is chosen", devices_text, devices_options },
+    { "prompts", "points, boxes, masks, and the file for --prompts", prompts_text, NULL },
+    { "models", "which checkpoints this version reads", models_text, NULL },
+    { "exit-codes", "what the numbers mean", exit_codes_text, NULL },
+    { "options", "environment variables", options_text, NULL },
+    { "help", "this command", help_text, NULL },
+};
+
+enum { TOPIC_COUNT = sizeof topics / sizeof *topics };
+
+/* Prints words from column INDENT on; `used` columns of the first line are taken. */
+static void print_wrapped(const char *text, int used)
+{
+    int column = used;
+    if (column >= INDENT - 1) {
+        putchar('\n');
+        column = 0;
+    }
+    printf("%*s", INDENT - column, "");
+    for (column = INDENT; *text; text += strspn(text, " ")) {
+        int length = (int)strcspn(text, " ");
+        if (column > INDENT && column + 1 + length > COLUMNS) {
+            printf("\n%*s", INDENT, "");
+            column = INDENT;
+        }
+        column += printf("%s%.*s", column > INDENT ? " " : "", length, text);
+        text += length;
+    }
+    putchar('\n');
+}
+
+static void print_options(const struct option *options)
+{
+    for (; options->name || options->help; options++) {
+        if (!options->name) {
+            printf("%s\n", options->help);
+            continue;
+        }
+        char form[80];
+        int used;
+        if (options->letter)
+            used = snprintf(form, sizeof form, "  -%c, --%s%s%s", options->letter, options->name,
+                            options->value ? " " : "", options->value ? options->value : "");
+        else
+            used = snprintf(form, sizeof form, "      --%s%s%s", options->name, options->value ? " " : "",
+                            options->value ? options->value : "");
+        fputs(form, stdout);
+        print_wrapped(options->help, used);
+    }
+    print_wrapped("This help.", printf("  -h, --help"));
+}
+
+int help_print(const char *topic)
+{
+    const char *names[TOPIC_COUNT + 1];
+    if (!topic) {
+        fputs(overview, stdout);
+        puts("Topics: vkseg help TOPIC");
+        for (size_t i = 0; i < TOPIC_COUNT; i++)
+            printf("  %-11s %s\n", topics[i].name, topics[i].summary);
+        return 0;
+    }
+    for (size_t i = 0; i < TOPIC_COUNT; i++) {
+        names[i] = topics[i].name;
+        if (strcmp(topic, topics[i].name) == 0) {
+            fputs(topics[i].text, stdout);
+            if (topics[i].options)
+                print_options(topics[i].options);
+            return 0;
+        }
+    }
+    names[TOPIC_COUNT] = NULL;
+    char advice[96];
+    const char *near = closest(topic, names);
+    if (near)
+        snprintf(advice, sizeof advice, "Did you mean `vkseg help %s`?", near);
+    else
+        snprintf(advice, sizeof advice, "`vkseg help` lists the topics.");
+    return fail(BAD_USAGE, advice, "there is no help on '%s'.", topic);
+}
+
+int cmd_help(int count, char **words)
+{
+    static const struct option none[] = { { 0 } };
+    struct args args;
+    int code = args_parse(count, words, "help", none, &args);
+    if (!code)
+        code = args_word(&args, 1) ? args_expect_words(&args, 1, "help", "vkseg help TOPIC")
+                                   : help_print(args.wants_help ? NULL : args_word(&args, 0));
+    args_free(&args);
+    return code;
+}

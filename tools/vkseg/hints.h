@@ -1,0 +1,38 @@
+/* hints.h: the prompts of one run, from options or from a JSON file, checked before anything expensive starts.
+ *
+ * Objects are numbered 0..objects-1 without gaps; each has at least one prompt, at most one box and one mask.
+ */
+#ifndef VKSEG_CLI_HINTS_H
+#define VKSEG_CLI_HINTS_H
+
+#include "args.h"
+#include "vkseg/vkseg.h"
+
+struct hints {
+    vks_prompt *prompts;
+    char (*origins)[96]; /* how the user wrote each prompt, for messages */
+    char **mask_paths;   /* of mask prompts, else NULL */
+    size_t count, capacity;
+    uint32_t objects;
+};
+
+/* Collects --point, --box, --mask-prompt and --object in order, or the file of --prompts. Returns 0 or an exit code. */
+int hints_read(const struct args *args, struct hints *out);
+void hints_free(struct hints *hints);
+
+/* Appends one prompt to its object; explains a second box or mask. */
+int hints_add(struct hints *hints, const vks_prompt *prompt, const char *origin, const char *mask_path);
+
+/* Reads "objects" from a JSON file (see `vkseg help prompts`). */
+int hints_read_file(struct hints *hints, const char *path);
+
+/* Refuses coordinates outside an image of this size and boxes whose corners are in the wrong order. */
+int hints_check(const struct hints *hints, uint32_t width, uint32_t height);
+
+/* Loads the mask prompts (.npy of low-res logits). */
+int hints_load_masks(struct hints *hints);
+
+/* Refuses kinds of prompts and sizes of mask prompts that this model does not take. */
+int hints_check_model(const struct hints *hints, const vks_model_info *info);
+
+#endif
