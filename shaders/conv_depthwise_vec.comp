@@ -1,0 +1,65 @@
+#version 450
+// Depthwise convolution for the cpu class: every read is a texel of four channels. An invocation makes four channels of
+// up to four neighbours in a row, so that one weight texel serves four positions.
+// x [pixels_in, channels / 4] texels; w [taps, channels / 4] texels; y [pixels, channels / 4].
+//! variant f32 needs=vec8
+//! variant f16 needs=vec8,f16
+#extension GL_GOOGLE_include_directive : require
+#include "conv.h"
+#include "conv.glsl"
+
+layout(local_size_x = CONV_LANES) in;
+layout(push_constant) uniform Args { conv_args a; };
+layout(binding = 0) uniform samplerBuffer x;
+layout(binding = 1) uniform samplerBuffer w;
+layout(std430, binding = 2) readonly buffer Bias { float bias[]; };
+layout(std430, binding = 3) writeonly buffer Y { vec4 y[]; };
+
+void main()
+{
+    uint i = conv_workgroup() * CONV_LANES + gl_LocalInvocationID.x;
+    uint width = a.out_w, quads = a.channels / 4u, runs = (width + CONV_RUN - 1) / CONV_RUN;
+    uint rows = a.pixels / width;
+    if (i >= rows * runs * quads)
+        return;
+    int quad = int(i % quads), step = int(quads);
+    uint run = i / quads, row = run / runs, column = run % runs * CONV_RUN;
+    ivec4 at = conv_position(row * width + column, a.out_d, a.out_h, width);
+    int in_w = int(a.in_w), in_h = int(a.in_h), in_d = int(a.in_d), stride = int(a.stride_w);
+    int kernel_w = int(a.kernel_w), kernel_h = int(a.kernel_h), kernel_d = int(a.kernel_d), dilation_w = int(a.dilation_w);
+    int first_z = at.y * int(a.stride_d) - int(a.pad_d), first_y = at.z * int(a.stride_h) - int(a.pad_h);
+    int first_x = at.w * stride - int(a.pad_w), dilation_d = int(a.dilation_d), dilation_h = int(a.dilation_h);
+    vec4 c0 = vec4(0.0), c1 = vec4(0.0), c2 = vec4(0.0), c3 = vec4(0.0);
+    int at_w = quad;
+    for (int kz = 0; kz < kernel_d; kz++)
+        for (int ky = 0; ky < kernel_h; ky++) {
+            int z = first_z + kz * dilation_d, p = first_y + ky * dilation_h;
+            bool inside = z >= 0 && z < in_d && p >= 0 && p < in_h;
+            int line = inside ? ((at.x * in_d + z) * in_h + p) * in_w : 0;
+            for (int kx = 0; kx < kernel_w; kx++) {
+                vec4 b = texelFetch(w, at_w);
+                int q = first_x + kx * dilation_w;
+#define TAP(c, column) \
+    { \
+        int from = column; \
+        bool valid = inside && from >= 0 && from < in_w; \
+        vec4 v = texelFetch(x, valid ? (line + from) * step + quad : 0); \
+        c += (valid ? v : vec4(0.0)) * b; \
+    }
+                TAP(c0, q) TAP(c1, q + stride) TAP(c2, q + 2 * stride) TAP(c3, q + 3 * stride)
+                at_w += step;
+            }
+        }
+    vec4 b = vec4(0.0);
+    if (a.has_bias != 0u)
+        for (int j = 0; j < 4; j++)
+            b[j] = bias[quad * 4 + j];
+    uint to = (row * width + column) * quads + quad;
+    y[to] = act_apply(c0 + b, a.act);
+    if (column + 1 < width)
+        y[to + quads] = act_apply(c1 + b, a.act);
+    if (column + 2 < width)
+        y[to + 2 * quads] = act_apply(c2 + b, a.act);
+    if (column + 3 < width)
+        y[to + 3 * quads] = act_apply(c3 + b, a.act);
+}
