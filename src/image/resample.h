@@ -1,0 +1,28 @@
+/* resample.h: resizing of 8-bit images exactly as the named references do it. Host only, one thread; the source is read
+ * row by row, so a large photograph is never copied whole. */
+#ifndef VKS_RESAMPLE_H
+#define VKS_RESAMPLE_H
+
+#include "image/image.h"
+
+enum resample_filter {
+    RESAMPLE_PILLOW_BILINEAR,   /* Pillow's Image.resize(BILINEAR): antialiased, bit exact */
+    RESAMPLE_PILLOW_BICUBIC,    /* Pillow's Image.resize(BICUBIC): antialiased, bit exact */
+    RESAMPLE_SKIMAGE_CUBIC,     /* skimage.transform.resize(order=3, anti_aliasing=True, preserve_range=True), truncated */
+    RESAMPLE_NEAREST            /* source index floor(dst * src / dst_size), OpenCV's INTER_NEAREST */
+};
+
+/* dst: [height, width, reader->channels]; width and height 1..32768. Errors: HOST_MEMORY. */
+vks_status resample(struct image_reader *reader, enum resample_filter filter, uint32_t width, uint32_t height,
+                    uint8_t *dst);
+
+/* The pieces; resample() chooses among them. */
+vks_status resample_pillow(struct image_reader *reader, enum resample_filter filter, uint32_t width, uint32_t height,
+                           uint8_t *dst);
+vks_status resample_spline(struct image_reader *reader, uint32_t width, uint32_t height, uint8_t *dst);
+
+/* One channel before clipping and truncation: dst [height, width]. */
+vks_status resample_spline_plane(struct image_reader *reader, uint32_t channel, uint32_t width, uint32_t height,
+                                 double *dst);
+
+#endif
