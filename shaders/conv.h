@@ -26,6 +26,7 @@ struct conv_args {
     uint act;                       /* enum vkr_activation */
     uint has_bias;                  /* 0: the bias binding holds something else */
     uint zero;                      /* 0, unknown to the compiler */
+    float slope;                    /* vec kernels, for the activations other than GELU: factor of v < 0 */
 };
 VKR_ARGS_FIT(conv_args)
 

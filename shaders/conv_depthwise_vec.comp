@@ -4,6 +4,8 @@
 // x [pixels_in, channels / 4] texels; w [taps, channels / 4] texels; y [pixels, channels / 4].
 //! variant f32 needs=vec8
 //! variant f16 needs=vec8,f16
+//! variant f32_gelu GELU=1 needs=vec8
+//! variant f16_gelu GELU=1 needs=vec8,f16
 #extension GL_GOOGLE_include_directive : require
 #include "conv.h"
 #include "conv.glsl"
@@ -14,6 +16,15 @@ layout(binding = 0) uniform samplerBuffer x;
 layout(binding = 1) uniform samplerBuffer w;
 layout(std430, binding = 2) readonly buffer Bias { float bias[]; };
 layout(std430, binding = 3) writeonly buffer Y { vec4 y[]; };
+
+vec4 activate(vec4 v)
+{
+#ifdef GELU
+    return act_gelu(v);
+#else
+    return mix(a.slope * v, v, greaterThan(v, vec4(0.0)));
+#endif
+}
 
 void main()
 {
@@ -55,11 +66,11 @@ void main()
         for (int j = 0; j < 4; j++)
             b[j] = bias[quad * 4 + j];
     uint to = (row * width + column) * quads + quad;
-    y[to] = act_apply(c0 + b, a.act);
+    y[to] = activate(c0 + b);
     if (column + 1 < width)
-        y[to + quads] = act_apply(c1 + b, a.act);
+        y[to + quads] = activate(c1 + b);
     if (column + 2 < width)
-        y[to + 2 * quads] = act_apply(c2 + b, a.act);
+        y[to + 2 * quads] = activate(c2 + b);
     if (column + 3 < width)
-        y[to + 3 * quads] = act_apply(c3 + b, a.act);
+        y[to + 3 * quads] = activate(c3 + b);
 }

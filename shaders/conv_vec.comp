@@ -5,8 +5,11 @@
 // x [pixels_in, channels / 4] texels; w [panels, taps * channels, 8] texels; y [pixels, outputs].
 // Positions outside x are fetched from texel 0 and replaced by zero. The chosen lane is pc.zero + i, which the compiler
 // cannot fold: a constant index would become a slow broadcast on llvmpipe.
+// Masked execution would evaluate every case of a switch, so GELU is a variant; the rest are one slope for v < 0.
 //! variant f32 needs=vec8
 //! variant f16 needs=vec8,f16
+//! variant f32_gelu GELU=1 needs=vec8
+//! variant f16_gelu GELU=1 needs=vec8,f16
 #extension GL_GOOGLE_include_directive : require
 #extension GL_KHR_shader_subgroup_basic : require
 #extension GL_KHR_shader_subgroup_shuffle : require
@@ -23,6 +26,15 @@ layout(std430, binding = 3) writeonly buffer YQuads { vec4 y_quads[]; };
 
 #define EACH_ROW(DO) \
     DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8) DO(9) DO(10) DO(11) DO(12) DO(13) DO(14) DO(15)
+
+vec4 activate(vec4 v)
+{
+#ifdef GELU
+    return act_gelu(v);
+#else
+    return mix(a.slope * v, v, greaterThan(v, vec4(0.0)));
+#endif
+}
 
 vec4 bias_of(uint n)
 {
@@ -102,6 +114,6 @@ void main()
 
     uint n = panel * CONV_PANEL + lane * 4;
     vec4 b = bias_of(n);
-#define STORE(i) store(pixel + i, n, act_apply(c##i + b, a.act));
+#define STORE(i) store(pixel + i, n, activate(c##i + b));
     EACH_ROW(STORE)
 }

@@ -111,6 +111,7 @@ struct conv_args conv_arguments(const struct conv_shape *shape, const struct vkr
         .pad_d = shape->pad[0], .pad_h = shape->pad[1], .pad_w = shape->pad[2],
         .dilation_d = shape->dilation[0], .dilation_h = shape->dilation[1], .dilation_w = shape->dilation[2],
         .act = shape->act, .has_bias = bias != NULL,
+        .slope = shape->act == VKR_ACT_RELU ? 0.0f : shape->act == VKR_ACT_LEAKY_RELU ? 0.01f : 1.0f,
     };
 }
 
@@ -139,7 +140,12 @@ static uint32_t padded_channels(uint32_t channels)
     return (channels + 3) / 4 * 4;
 }
 
-static bool fits_vec(const void *shape, const struct vkr_target *target)
+static bool is_gelu(const void *shape)
+{
+    return ((const struct candidate *)shape)->shape->act == VKR_ACT_GELU;
+}
+
+static bool fits_panels(const void *shape, const struct vkr_target *target)
 {
     const struct candidate *c = shape;
     uint64_t channels = padded_channels(vkr_last(c->x));
@@ -149,12 +155,32 @@ static bool fits_vec(const void *shape, const struct vkr_target *target)
            texels < 1u << 29 && weights < 1u << 31;
 }
 
-static bool fits_depthwise_vec(const void *shape, const struct vkr_target *target)
+static bool fits_depthwise(const void *shape, const struct vkr_target *target)
 {
     const struct candidate *c = shape;
     uint32_t channels = vkr_last(c->x);
     return c->shape->groups == channels && c->shape->outputs == channels && channels % 4 == 0 &&
            vkr_numel(c->x) / 4 <= target->caps.max_texels;
+}
+
+static bool fits_vec(const void *shape, const struct vkr_target *target)
+{
+    return !is_gelu(shape) && fits_panels(shape, target);
+}
+
+static bool fits_vec_gelu(const void *shape, const struct vkr_target *target)
+{
+    return is_gelu(shape) && fits_panels(shape, target);
+}
+
+static bool fits_depthwise_vec(const void *shape, const struct vkr_target *target)
+{
+    return !is_gelu(shape) && fits_depthwise(shape, target);
+}
+
+static bool fits_depthwise_vec_gelu(const void *shape, const struct vkr_target *target)
+{
+    return is_gelu(shape) && fits_depthwise(shape, target);
 }
 
 /* The tile is 64 outputs wide: with few of them most of it would multiply zeros. */
@@ -165,18 +191,27 @@ static bool fits_tile(const void *shape, const struct vkr_target *target)
     return c->shape->outputs / c->shape->groups >= 16;
 }
 
-enum { VEC, DEPTHWISE_VEC, TILE, DIRECT, CHOICES };
+enum { VEC, VEC_GELU, DEPTHWISE_VEC, DEPTHWISE_VEC_GELU, TILE, DIRECT, CHOICES };
 
 static const struct vkr_choice choices[2][CHOICES] = {
     { { "conv_vec", "f32", VKR_CAP_VEC8, true, fits_vec },
+      { "conv_vec", "f32_gelu", VKR_CAP_VEC8, true, fits_vec_gelu },
       { "conv_depthwise_vec", "f32", VKR_CAP_VEC8, true, fits_depthwise_vec },
+      { "conv_depthwise_vec", "f32_gelu", VKR_CAP_VEC8, true, fits_depthwise_vec_gelu },
       { "conv", "f32", 0, false, fits_tile },
       { "conv_direct", "f32", 0, false, NULL } },
     { { "conv_vec", "f16", VKR_CAP_VEC8 | VKR_CAP_F16, true, fits_vec },
+      { "conv_vec", "f16_gelu", VKR_CAP_VEC8 | VKR_CAP_F16, true, fits_vec_gelu },
       { "conv_depthwise_vec", "f16", VKR_CAP_VEC8 | VKR_CAP_F16, true, fits_depthwise_vec },
+      { "conv_depthwise_vec", "f16_gelu", VKR_CAP_VEC8 | VKR_CAP_F16, true, fits_depthwise_vec_gelu },
       { "conv", "f16", VKR_CAP_F16, false, fits_tile },
       { "conv_direct", "f16", VKR_CAP_F16, false, NULL } },
 };
+
+static bool uses_panels(uint32_t choice)
+{
+    return choice == VEC || choice == VEC_GELU;
+}
 
 /* ---- conv_pack: the weight as panels of 32 outputs --------------------------------------------------------------- */
 
@@ -248,8 +283,10 @@ static uint64_t workgroups(const struct conv_args *a, uint32_t choice)
 {
     switch (choice) {
     case VEC:
+    case VEC_GELU:
         return (uint64_t)vkr_groups(a->pixels, CONV_ROWS) * vkr_groups(a->outputs, CONV_PANEL);
     case DEPTHWISE_VEC:
+    case DEPTHWISE_VEC_GELU:
         return vkr_groups((uint64_t)(a->pixels / a->out_w) * vkr_groups(a->out_w, CONV_RUN) * (a->channels / 4),
                           CONV_LANES);
     case TILE:
@@ -266,9 +303,9 @@ static vks_status lower_conv(struct vkr_lower *lower, const void *params, struct
     const struct conv_shape *p = params;
     const struct vkr_choice *choice = &choices[in[1]->desc.dtype == VKR_F16][p->choice];
     const struct vkr_tensor *x = in[0];
-    bool texels = p->choice == VEC || p->choice == DEPTHWISE_VEC;
+    bool texels = p->choice <= DEPTHWISE_VEC_GELU;
     (void)count;
-    if (p->choice == VEC && vkr_last(&x->desc) % 4 != 0)
+    if (uses_panels(p->choice) && vkr_last(&x->desc) % 4 != 0)
         VKS_TRY(pad_channels(lower, &x));
     struct conv_args args = conv_arguments(p, &x->desc, &out->desc, in[2]);
     struct vkr_dispatch dispatch = { .shader = choice->shader, .variant = choice->variant,
@@ -341,7 +378,7 @@ struct vkr_tensor *vkr_conv(struct vkr_graph *g, struct vkr_tensor *x, struct vk
                         &(struct candidate){ &shape, &x->desc }, &shape.choice);
     if (status != VKS_OK)
         return vkr_graph_fail(g, status);
-    if (shape.choice == VEC)
+    if (uses_panels(shape.choice))
         w = pack(g, w, &shape);
     else
         w = vkr_permute(g, w, w->desc.rank == 5 ? (uint32_t[]){ 2, 3, 4, 1, 0 } : (uint32_t[]){ 2, 3, 1, 0 });

@@ -162,11 +162,15 @@ static const struct op_rejection rejections[] = {
 
 static const struct vkr_choice choices[] = {
     { "conv_vec", "f32", VKR_CAP_VEC8, true, NULL },
+    { "conv_vec", "f32_gelu", VKR_CAP_VEC8, true, NULL },
     { "conv_depthwise_vec", "f32", VKR_CAP_VEC8, true, NULL },
+    { "conv_depthwise_vec", "f32_gelu", VKR_CAP_VEC8, true, NULL },
     { "conv", "f32", 0, false, NULL },
     { "conv_direct", "f32", 0, false, NULL },
     { "conv_vec", "f16", VKR_CAP_VEC8 | VKR_CAP_F16, true, NULL },
+    { "conv_vec", "f16_gelu", VKR_CAP_VEC8 | VKR_CAP_F16, true, NULL },
     { "conv_depthwise_vec", "f16", VKR_CAP_VEC8 | VKR_CAP_F16, true, NULL },
+    { "conv_depthwise_vec", "f16_gelu", VKR_CAP_VEC8 | VKR_CAP_F16, true, NULL },
     { "conv", "f16", VKR_CAP_F16, false, NULL },
     { "conv_direct", "f16", VKR_CAP_F16, false, NULL },
 };
