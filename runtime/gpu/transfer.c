@@ -59,7 +59,7 @@ static vks_status move(struct vkr_device *device, struct vkr_buffer *buffer, uin
     if (buffer->mapped) {
         if (in)
             memcpy((char *)buffer->mapped + offset, in, size);
-        else
+        if (out)
             memcpy(out, (const char *)buffer->mapped + offset, size);
         return VKS_OK;
     }

@@ -1,0 +1,184 @@
+/* matmul.c: host half of linear layers. Two families: `matmul_vec` (cpu class, packed panels) and `matmul` (portable). */
+#include "graph/op.h"
+#include "ops.h"
+
+#include "matmul.h"
+
+enum kind { MULTIPLY, PACK_WEIGHTS, PACK_ROWS };
+
+struct params {
+    enum kind kind;
+    enum vkr_activation act;
+    uint32_t batch, m, n, k;            /* batch: of w when packing weights, else of x */
+    uint32_t w_batch;                   /* 0: one w for all batches */
+    uint32_t choice;                    /* MULTIPLY: index into vkr_matmul_choices */
+    uint32_t rows_packed;               /* MULTIPLY: x is in row panels */
+};
+
+static uint32_t depth_of(uint32_t k)
+{
+    return (k + 3) / 4 * 4;
+}
+
+static uint64_t panel_elements(uint32_t n, uint32_t k)
+{
+    return (uint64_t)vkr_groups(n, MATMUL_PANEL) * (depth_of(k) + MATMUL_BIAS_ROWS) * MATMUL_PANEL;
+}
+
+/* Shapes were checked by the builder's call of check(); here only the result is said. */
+static vks_status infer(const void *params, const struct vkr_desc *in, uint32_t count, struct vkr_desc *out)
+{
+    const struct params *p = params;
+    (void)count;
+    if (p->kind == PACK_WEIGHTS) {
+        *out = (struct vkr_desc){ in[0].dtype, 4, { p->batch, vkr_groups(p->n, MATMUL_PANEL), depth_of(p->k) + MATMUL_BIAS_ROWS,
+                                                    MATMUL_PANEL } };
+    } else if (p->kind == PACK_ROWS) {
+        *out = vkr_f32(5, p->batch, vkr_groups(p->m, 8), depth_of(p->k) / 4, 8, 4);
+    } else {
+        *out = p->batch > 1 || p->w_batch ? vkr_f32(3, p->batch, p->m, p->n) : vkr_f32(2, p->m, p->n);
+    }
+    return VKS_OK;
+}
+
+static vks_status check(const struct vkr_desc *x, const struct vkr_desc *w, const struct vkr_desc *bias,
+                        const struct vkr_desc *residual, enum vkr_activation act)
+{
+    VKS_REQUIRE(x->dtype == VKR_F32 && (w->dtype == VKR_F32 || w->dtype == VKR_F16), VKS_ERR_SHAPE,
+                "matmul: x must be f32 and w f32 or f16, not %s and %s", vkr_dtype_name(x->dtype), vkr_dtype_name(w->dtype));
+    VKS_REQUIRE(x->rank >= 1 && (w->rank == 2 || (w->rank == 3 && x->rank == 3 && x->dim[0] == w->dim[0])) &&
+                vkr_last(x) == vkr_last(w), VKS_ERR_SHAPE, "matmul: x %s and w %s do not fit", VKR_SHAPE(x), VKR_SHAPE(w));
+    uint32_t n = w->dim[w->rank - 2];
+    VKS_REQUIRE(bias->dtype == VKR_NONE || (bias->dtype == VKR_F32 && bias->rank == 1 && bias->dim[0] == n), VKS_ERR_SHAPE,
+                "matmul: bias must be f32 [%u], not %s", n, VKR_SHAPE(bias));
+    struct vkr_desc y = *x;
+    y.dim[y.rank - 1] = n;
+    VKS_REQUIRE(residual->dtype == VKR_NONE || (residual->dtype == VKR_F32 && vkr_numel(residual) == vkr_numel(&y)), VKS_ERR_SHAPE,
+                "matmul: residual must be f32 %s, not %s", VKR_SHAPE(&y), VKR_SHAPE(residual));
+    VKS_REQUIRE(act == VKR_ACT_NONE || act == VKR_ACT_RELU || act == VKR_ACT_GELU, VKS_ERR_ARGUMENT,
+                "matmul: activation must be none, ReLU or GELU");
+    VKS_REQUIRE(vkr_numel(&y) < 1ull << 31, VKS_ERR_UNSUPPORTED, "matmul: a result of shape %s is beyond 2^31 elements", VKR_SHAPE(&y));
+    return VKS_OK;
+}
+
+static bool fits_vec(const void *shape, const struct vkr_target *target)
+{
+    const struct params *p = shape;
+    uint64_t limit = target->caps.max_texels;
+    uint64_t rows = (uint64_t)p->batch * vkr_groups(p->m, 8) * 8 * depth_of(p->k) / 4;
+    uint64_t weights = panel_elements(p->n, p->k) / 4 * (p->w_batch ? p->batch : 1);
+    return rows <= limit && weights <= limit && weights * 16 <= target->caps.max_binding && rows * 16 <= target->caps.max_binding &&
+           (uint64_t)p->batch * p->m * p->n / 4 <= limit && vkr_groups(p->m, MATMUL_VEC_ROWS) <= target->caps.max_groups[0] &&
+           vkr_groups(p->n, MATMUL_PANEL) <= target->caps.max_groups[1] && p->batch <= target->caps.max_groups[2];
+}
+
+const struct vkr_choice vkr_matmul_choices[] = {
+    { "matmul_vec", "vec", VKR_CAP_VEC8, true, fits_vec },
+    { "matmul", "f32", 0, false, NULL },
+};
+const uint32_t vkr_matmul_choice_count = 2;
+
+static vks_status lower_pack(struct vkr_lower *l, const struct params *p, struct vkr_tensor *const *in, struct vkr_tensor *out)
+{
+    const bool weights = p->kind == PACK_WEIGHTS;
+    struct matmul_pack_args args = { .rows = weights ? p->n : p->m, .k = p->k, .count = (uint32_t)(vkr_numel(&out->desc) / 4),
+        .panels = weights ? vkr_groups(p->n, MATMUL_PANEL) : vkr_groups(p->m, 8), .bias = weights && in[1] };
+    struct vkr_dispatch d = { .args = &args, .args_size = sizeof args };
+    bool texel = !weights && p->k % 4 == 0;
+    if (weights)
+        d = (struct vkr_dispatch){ .shader = "matmul_pack", .variant = in[0]->desc.dtype == VKR_F16 ? "f16" : "f32",
+            .bind = { in[0], in[1] ? in[1] : in[0], out }, .bind_count = 3, .writes = 1u << 2, .args = &args, .args_size = sizeof args };
+    else
+        d = (struct vkr_dispatch){ .shader = "matmul_rows", .variant = texel ? "vec" : "f32", .bind = { in[0], out },
+            .bind_count = 2, .writes = 1u << 1, .texels = texel ? 1u : 0u, .args = &args, .args_size = sizeof args };
+    vkr_spread(vkr_lower_target(l), vkr_groups(args.count, MATMUL_PACK_LOCAL), d.groups);
+    return vkr_emit(l, &d);
+}
+
+static vks_status lower_vec(struct vkr_lower *l, const struct params *p, struct vkr_tensor *const *in, struct vkr_tensor *out)
+{
+    static const char *const variants[] = { "vec", "vec_relu", "vec_gelu" };
+    uint32_t k4 = depth_of(p->k) / 4;
+    struct matmul_args args = { .m = p->m, .n = p->n, .k = p->k, .act = (uint32_t)p->act,
+        .x_batch = p->rows_packed ? vkr_groups(p->m, 8) * 8 * k4 : p->m * k4,
+        .w_batch = p->w_batch ? (uint32_t)(panel_elements(p->n, p->k) / 4) : 0,
+        .flags = (in[3] ? 2u : 0u) | (p->rows_packed ? 4u : 0u) };
+    return vkr_emit(l, &(struct vkr_dispatch){ .shader = "matmul_vec", .variant = variants[p->act],
+        .bind = { in[0], in[1], in[3] ? in[3] : in[0], out, out }, .bind_count = 5, .writes = 3u << 3, .texels = 7u,
+        .args = &args, .args_size = sizeof args,
+        .groups = { vkr_groups(p->m, MATMUL_VEC_ROWS), vkr_groups(p->n, MATMUL_PANEL), p->batch } });
+}
+
+static vks_status lower(struct vkr_lower *l, const void *params, struct vkr_tensor *const *in, uint32_t count,
+                        struct vkr_tensor *out)
+{
+    const struct params *p = params;
+    (void)count;
+    if (p->kind != MULTIPLY)
+        return lower_pack(l, p, in, out);
+    if (p->choice == 0)
+        return lower_vec(l, p, in, out);
+    bool half = in[1]->desc.dtype == VKR_F16;
+    struct matmul_args args = { .m = p->m, .n = p->n, .k = p->k, .act = (uint32_t)p->act, .x_batch = p->m * p->k,
+        .w_batch = p->w_batch ? p->n * p->k : 0, .flags = in[2] ? 1u : 0u };
+    return vkr_emit(l, &(struct vkr_dispatch){ .shader = "matmul",
+        .variant = in[3] ? (half ? "f16_add" : "f32_add") : (half ? "f16" : "f32"),
+        .bind = { in[0], in[1], in[2] ? in[2] : in[0], out, in[3] }, .bind_count = in[3] ? 5 : 4, .writes = 1u << 3,
+        .args = &args, .args_size = sizeof args,
+        .groups = { vkr_groups(p->m, MATMUL_TILE), vkr_groups(p->n, MATMUL_TILE), p->batch } });
+}
+
+static double cost(const void *params, const struct vkr_desc *in, uint32_t count, const struct vkr_desc *out)
+{
+    const struct params *p = params;
+    (void)in;
+    (void)count;
+    return p->kind == MULTIPLY ? 2.0 * (double)p->k * (double)vkr_numel(out) : 0;
+}
+
+const struct vkr_op vkr_op_matmul = { "matmul", sizeof(struct params), infer, lower, cost };
+
+/* Row-major reads of sixteen rows share one cache set when a row is a multiple of 4 KiB; panels read in a line. */
+static bool wants_row_panels(const struct params *p)
+{
+    return p->k % 4 != 0 || (p->k % 1024 == 0 && p->m > 16);
+}
+
+static struct vkr_tensor *build_vec(struct vkr_graph *g, struct params *p, struct vkr_tensor *x, struct vkr_tensor *w,
+                                    struct vkr_tensor *bias, struct vkr_tensor *residual)
+{
+    struct params pack = { .kind = PACK_WEIGHTS, .batch = p->w_batch ? p->batch : 1, .n = p->n, .k = p->k };
+    w = vkr_graph_node(g, &vkr_op_matmul, &pack, (struct vkr_tensor *[]){ w, bias }, 2);
+    p->rows_packed = wants_row_panels(p);
+    if (p->rows_packed) {
+        struct params rows = { .kind = PACK_ROWS, .batch = p->batch, .m = p->m, .k = p->k };
+        x = vkr_graph_node(g, &vkr_op_matmul, &rows, &x, 1);
+    }
+    return vkr_graph_node(g, &vkr_op_matmul, p, (struct vkr_tensor *[]){ x, w, NULL, residual }, 4);
+}
+
+struct vkr_tensor *vkr_matmul(struct vkr_graph *g, struct vkr_tensor *x, struct vkr_tensor *w, struct vkr_tensor *bias,
+                              struct vkr_tensor *residual, enum vkr_activation act)
+{
+    const struct vkr_target *target = vkr_graph_target(g);
+    const struct vkr_desc none = { 0 }, *d = &x->desc;
+    if (vkr_graph_status(g) != VKS_OK)
+        return vkr_graph_fail(g, VKS_OK);
+    vks_status status = check(d, &w->desc, bias ? &bias->desc : &none, residual ? &residual->desc : &none, act);
+    bool batched = w->desc.rank == 3;
+    struct vkr_desc y = *d;
+    y.dim[y.rank - 1] = w->desc.dim[w->desc.rank - 2];
+    struct params p = { .act = act, .batch = batched ? d->dim[0] : 1, .k = vkr_last(d), .n = vkr_last(&y), .w_batch = batched };
+    p.m = batched ? d->dim[1] : (uint32_t)vkr_rows(d);
+    if (status == VKS_OK)
+        status = vkr_choose(target, "matmul", vkr_matmul_choices, vkr_matmul_choice_count, &p, &p.choice);
+    if (status != VKS_OK)
+        return vkr_graph_fail(g, status);
+    /* Some devices bind four storage buffers only; a texel view needs whole texels: then the residual is added apart. */
+    bool apart = residual && (p.choice == 0 ? p.n % 4 != 0 : target->caps.max_storage_buffers < 5);
+    struct vkr_tensor *fused = apart ? NULL : residual;
+    struct vkr_tensor *out = p.choice == 0 ? build_vec(g, &p, x, w, bias, fused)
+        : vkr_graph_node(g, &vkr_op_matmul, &p, (struct vkr_tensor *[]){ x, w, bias, fused }, 4);
+    out = vkr_reshape(g, out, y);
+    return apart ? vkr_add(g, out, vkr_reshape(g, residual, y)) : out;
+}

@@ -1,0 +1,82 @@
+/* window.c: host half of window partition and its inverse (segment_anything/modeling/image_encoder.py does the same with
+ * pad, view and permute). */
+#include "graph/op.h"
+#include "ops.h"
+
+#include "window.h"
+
+struct params { uint32_t size, inverse, batch, height, width; };
+
+static vks_status infer(const void *params, const struct vkr_desc *in, uint32_t count, struct vkr_desc *out)
+{
+    const struct params *p = params;
+    VKS_REQUIRE(count == 2 && in[0].dtype == VKR_F32 && p->size > 0, VKS_ERR_ARGUMENT, "window: x must be f32 and size positive");
+    if (p->inverse) {
+        uint32_t rows = vkr_groups(p->height, p->size), cols = vkr_groups(p->width, p->size);
+        VKS_REQUIRE(in[0].rank == 3 && in[0].dim[0] == p->batch * rows * cols && in[0].dim[1] == p->size * p->size, VKS_ERR_SHAPE,
+                    "unwindow: %s is no partition of %u x %u x %u into windows of %u", VKR_SHAPE(&in[0]), p->batch, p->height,
+                    p->width, p->size);
+        *out = vkr_f32(4, p->batch, p->height, p->width, in[0].dim[2]);
+        return VKS_OK;
+    }
+    VKS_REQUIRE(in[0].rank == 4, VKS_ERR_SHAPE, "window: x must be [B, H, W, C], not %s", VKR_SHAPE(&in[0]));
+    VKS_REQUIRE(in[1].dtype == VKR_NONE || (in[1].dtype == VKR_F32 && in[1].rank == 1 && in[1].dim[0] == in[0].dim[3]), VKS_ERR_SHAPE,
+                "window: fill must be f32 [%u], not %s", in[0].dim[3], VKR_SHAPE(&in[1]));
+    *out = vkr_f32(3, in[0].dim[0] * vkr_groups(in[0].dim[1], p->size) * vkr_groups(in[0].dim[2], p->size), p->size * p->size,
+                   in[0].dim[3]);
+    return VKS_OK;
+}
+
+static bool fits_x4(const void *shape, const struct vkr_target *target)
+{
+    (void)target;
+    return vkr_last(shape) % 4 == 0;
+}
+
+static bool fits_vec(const void *shape, const struct vkr_target *target)
+{
+    return vkr_last(shape) % 4 == 0 && vkr_numel(shape) / 4 <= target->caps.max_texels;
+}
+
+/* Partition and inverse are the same list; lower() puts "un" in front. */
+const struct vkr_choice vkr_window_choices[] = {
+    { "window", "part_vec", VKR_CAP_VEC8, true, fits_vec },
+    { "window", "part_x4", 0, false, fits_x4 },
+    { "window", "part_f32", 0, false, NULL },
+};
+const uint32_t vkr_window_choice_count = 3;
+
+static vks_status lower(struct vkr_lower *l, const void *params, struct vkr_tensor *const *in, uint32_t count,
+                        struct vkr_tensor *out)
+{
+    static const char *const inverse[] = { "unpart_vec", "unpart_x4", "unpart_f32" };
+    const struct params *p = params;
+    const struct vkr_target *target = vkr_lower_target(l);
+    const struct vkr_desc *grid = p->inverse ? &out->desc : &in[0]->desc;
+    const struct vkr_desc *larger = p->inverse ? &in[0]->desc : &out->desc;
+    uint32_t choice;
+    (void)count;
+    VKS_TRY(vkr_choose(target, "window", vkr_window_choices, vkr_window_choice_count, larger, &choice));
+    struct window_args args = { .height = grid->dim[1], .width = grid->dim[2], .size = p->size,
+        .rows = vkr_groups(grid->dim[1], p->size), .cols = vkr_groups(grid->dim[2], p->size),
+        .channels = grid->dim[3] / (choice < 2 ? 4 : 1), .tokens = (uint32_t)vkr_rows(&out->desc), .fill = in[1] != NULL };
+    struct vkr_dispatch d = { .shader = "window", .variant = p->inverse ? inverse[choice] : vkr_window_choices[choice].variant,
+        .bind = { in[0], in[1] ? in[1] : in[0], out }, .bind_count = 3, .writes = 1u << 2, .texels = choice == 0 ? 3u : 0u,
+        .args = &args, .args_size = sizeof args };
+    vkr_spread(target, args.tokens, d.groups);
+    return vkr_emit(l, &d);
+}
+
+const struct vkr_op vkr_op_window = { "window", sizeof(struct params), infer, lower, NULL };
+
+struct vkr_tensor *vkr_window(struct vkr_graph *g, struct vkr_tensor *x, struct vkr_tensor *fill, uint32_t size)
+{
+    return vkr_graph_node(g, &vkr_op_window, &(struct params){ .size = size }, (struct vkr_tensor *[]){ x, fill }, 2);
+}
+
+struct vkr_tensor *vkr_unwindow(struct vkr_graph *g, struct vkr_tensor *x, uint32_t batch, uint32_t height, uint32_t width,
+                                uint32_t size)
+{
+    struct params params = { size, 1, batch, height, width };
+    return vkr_graph_node(g, &vkr_op_window, &params, (struct vkr_tensor *[]){ x, NULL }, 2);
+}

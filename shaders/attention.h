@@ -1,0 +1,48 @@
+/* attention.h: contract between attention*.comp and runtime/ops/attention.c. */
+#ifndef ATTENTION_H
+#define ATTENTION_H
+#include "shared.h"
+
+#define ATTENTION_LOCAL 64      /* portable: one query row per invocation */
+#define ATTENTION_KEYS 16       /* portable: keys per shared-memory tile */
+#define ATTENTION_VEC_ROWS 16   /* vec: query rows per workgroup of eight lanes */
+#define ATTENTION_VEC_KEYS 32   /* vec: keys per tile */
+#define ATTENTION_PACK_LOCAL 64
+
+/* The vec family orders keys by padded position: with a relative position, grid rows are padded to a multiple of four
+ * columns, p = ky * width + kx; otherwise p is the key. Positions are padded to a multiple of 32. */
+struct attention_args {
+    uint batch, heads, head_dim;
+    uint queries, keys;
+    uint q_at, k_at, v_at;      /* first element of head 0 in a row (vec packed: unused) */
+    uint q_row, k_row, v_row;   /* elements per row */
+    uint kv_batch;              /* 1: k and v have a batch of their own; 0: shared */
+    float scale;
+    uint grid_w, grid_h;        /* 0: no relative position */
+    uint width, positions;      /* vec: padded grid width, padded key positions */
+    uint zero;                  /* 0, and the compiler must not know it */
+};
+VKR_ARGS_FIT(attention_args)
+
+/* Packing for vec: queries [B, H, ceil(Nq/8), D/4, 8] vec4; keys [B, H, P/32, D, 8] vec4 (32 positions of one d);
+ * values [B, H, P, D/4] vec4. */
+struct attention_pack_args {
+    uint heads, dim4;           /* dim4: head_dim / 4 */
+    uint tokens;                /* real ones per batch */
+    uint positions;             /* padded ones */
+    uint at4, row4;             /* vec4 offset of head 0, vec4 per row */
+    uint grid_w, width;         /* position -> token when grid_w != 0 */
+    uint count;                 /* invocations */
+};
+VKR_ARGS_FIT(attention_pack_args)
+
+/* Relative position terms: q·rel[qy - ky + K - 1]. */
+struct attention_rel_args {
+    uint heads, head_dim, queries, batch;
+    uint q_at, q_row;           /* portable: elements; vec: unused */
+    uint grid_h, grid_w;
+    uint rows, width;           /* vec: padded rows and columns; the rest is -1e30 */
+    uint count;                 /* invocations */
+};
+VKR_ARGS_FIT(attention_rel_args)
+#endif
