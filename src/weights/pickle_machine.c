@@ -80,7 +80,7 @@ vks_status machine_pop_mark(struct machine *m, struct pickle_value ***items, uin
         return machine_malformed(m, "a mark is missing");
     *count = machine_above_mark(m);
     m->depth = m->marks[--m->mark_count];
-    *items = m->stack + m->depth;
+    *items = m->stack ? m->stack + m->depth : NULL;
     return VKS_OK;
 }
 

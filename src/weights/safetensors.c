@@ -23,7 +23,7 @@ struct span {
 
 static vks_status bad_tensor(const struct weights *weights, const char *name, const char *what)
 {
-    return vks_fail(VKS_ERR_MODEL, "%s: tensor \"%s\": %s. The file is damaged or was not written by safetensors",
+    return vks_fail(VKS_ERR_MODEL, "%s: tensor \"%s\" %s. The file is damaged or was not written by safetensors",
                     weights->label, WEIGHTS_SAFE(name, strlen(name)), what);
 }
 

@@ -110,7 +110,7 @@ static vks_status unwrap(const struct weights *weights, const struct pickle_valu
 
 static vks_status bad_tensor(const struct archive *archive, struct pickle_text name, const char *what)
 {
-    return vks_fail(VKS_ERR_MODEL, "%s: tensor \"%s\": %s. The file is damaged", archive->weights->label,
+    return vks_fail(VKS_ERR_MODEL, "%s: tensor \"%s\" %s. The file is damaged", archive->weights->label,
                     WEIGHTS_SAFE(name.bytes, name.length), what);
 }
 
@@ -119,7 +119,7 @@ static vks_status read_layout(const struct archive *archive, struct pickle_text 
 {
     const struct pickle_value *shape = tensor->tensor.shape, *stride = tensor->tensor.stride;
     if (shape->tuple.count != stride->tuple.count)
-        return bad_tensor(archive, name, "shape and strides differ in length");
+        return bad_tensor(archive, name, "has a shape and strides of different length");
     if (shape->tuple.count > VKR_MAX_DIMS)
         return bad_tensor(archive, name, "has more than 5 dimensions");
     entry->desc.rank = (uint32_t)shape->tuple.count;
@@ -141,14 +141,14 @@ static vks_status read_storage(const struct archive *archive, struct pickle_text
     char path[160] = "data/";
     struct pickle_text key = storage->storage.key->text;
     if (key.length > sizeof path - 5)
-        return bad_tensor(archive, name, "its record has an impossible name");
+        return bad_tensor(archive, name, "has a record with an impossible name");
     memcpy(path + 5, key.bytes, key.length);
     const struct zipdir_entry *entry = find(archive, path, 5 + key.length);
     if (!entry)
-        return bad_tensor(archive, name, "its record is missing in the archive");
+        return bad_tensor(archive, name, "has no record in the archive");
     VKS_TRY(zipdir_data(&archive->zip, entry, data));
     if (!vkr_mul((size_t)storage->storage.count, vkr_dtype_size(storage->storage.dtype), size) || *size != entry->size)
-        return bad_tensor(archive, name, "its record has another size than its storage");
+        return bad_tensor(archive, name, "has a record of another size than its storage");
     return VKS_OK;
 }
 

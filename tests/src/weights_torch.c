@@ -235,9 +235,9 @@ static void refuses_impossible_tensors(void **state)
     enum { MAX = 0x7fffffff };
     const int64_t huge = INT64_MAX;
     const struct tensor_case cases[] = {
-        { "FloatStorage", "9", 16, 0, 1, { 1 }, { 1 }, "missing" },
-        { "FloatStorage", "../data/0", 16, 0, 1, { 1 }, { 1 }, "missing" },
-        { "FloatStorage", "", 16, 0, 1, { 1 }, { 1 }, "missing" },
+        { "FloatStorage", "9", 16, 0, 1, { 1 }, { 1 }, "no record" },
+        { "FloatStorage", "../data/0", 16, 0, 1, { 1 }, { 1 }, "no record" },
+        { "FloatStorage", "", 16, 0, 1, { 1 }, { 1 }, "no record" },
         { "FloatStorage", "0", 15, 0, 1, { 1 }, { 1 }, "another size" },
         { "FloatStorage", "0", 17, 0, 1, { 1 }, { 1 }, "another size" },
         { "FloatStorage", "0", huge, 0, 1, { 1 }, { 1 }, "another size" },

@@ -172,7 +172,7 @@ static void refuses_other_archives(void **state)
     zip_add(&z, "a/data.pkl", pickle.data, pickle.size, 0);
     zip_add(&z, "b/data/0", data, sizeof data, 0);
     file = zip_finish(&z);
-    refuse("missing in the archive", file);
+    refuse("no record in the archive", file);
     zip_add(&z, "a/data.pkl", pickle.data, pickle.size, 0);
     zip_add(&z, "a/data/0", data, sizeof data, 8);      /* what a zip bomb would be: it is never inflated */
     file = zip_finish(&z);
