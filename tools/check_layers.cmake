@@ -10,8 +10,8 @@ if(NOT ROOT)
 endif()
 
 # Headers of C11 and POSIX (and their stand-ins on Windows) that any room may include.
-string(CONCAT LIBC "<((assert|ctype|dirent|errno|fcntl|fenv|float|inttypes|io|limits|math|process|pthread|setjmp|signal|"
-  "stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdlib|string|strings|time|unistd|windows)|sys/[a-z]+)\\.h>")
+string(CONCAT LIBC "<((assert|ctype|dirent|errno|fcntl|fenv|float|inttypes|io|limits|math|process|pthread|setjmp|"
+  "signal|stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdlib|string|strings|time|unistd|windows)|sys/[a-z]+)\\.h>")
 set(PUBLIC "include/vkseg/(base|vkseg)\\.h")    # without vkseg_vulkan.h, the only public header that names Vulkan
 
 # room(<files> <what they may include>...): the first room whose pattern matches a file decides. Targets are paths from
@@ -57,7 +57,8 @@ room("src/io/.*" "runtime/base/.*" "src/io/.*" "include/vkseg/(base|vkseg|vkseg_
 room("tools/vkseg/.*" "tools/vkseg/.*" "include/vkseg/(base|vkseg|vkseg_io)\\.h" "<jansson\\.h>")
 room("tests/install/.*" "<vkseg/.*>" "include/vkseg/.*")
 # The runtime and its tests must build with src/ deleted.
-room("tests/(base|gpu|graph|ops)/.*" "runtime/.*" "shaders/.*" "tests/.*" "include/vkseg/base\\.h" "<(cmocka|volk)\\.h>")
+room("tests/(base|gpu|graph|ops)/.*" "runtime/.*" "shaders/.*" "tests/.*" "include/vkseg/base\\.h"
+  "<(cmocka|volk)\\.h>")
 room("(tests|tools)/.*" ".*")
 
 # Sets ${out} to the number of the first line of `file` that contains `text`.
@@ -101,7 +102,7 @@ function(check_includes root file)
     set(name "${CMAKE_MATCH_1}")
     set(target "<${name}>")
     set(why "")
-    if(name MATCHES "\\.\\./")
+    if(name MATCHES "\\.\\./" AND NOT file MATCHES "^tests/")
       set(why "is written with ../, not relative to runtime/, src/, include/ or shaders/")
     elseif(quoted MATCHES "^\"")
       resolve("${root}" "${file}" "${name}" target)
@@ -182,8 +183,8 @@ function(check_myself)
   file(WRITE "${tree}/tests/ops/copy.c" "#include \"models/sam.h\"\n")
   check_tree("${tree}" complaints)
   file(REMOVE_RECURSE "${tree}")
-  set(expected runtime/graph/planner.c:3: runtime/ops/copy.c:2: src/mask/finish.c:2: src/nn/linear.c:1: src/models/sam.h:1:
-    src/api/session.c:1: src/api/session.c:2: tools/vkseg/main.c:2: tools/vkseg/main.c:3: tests/ops/copy.c:1:)
+  set(expected runtime/graph/planner.c:3: runtime/ops/copy.c:2: src/mask/finish.c:2: src/nn/linear.c:1:
+    src/models/sam.h:1: src/api/session.c:1: src/api/session.c:2: tools/vkseg/main.c:2: tools/vkseg/main.c:3: tests/ops/copy.c:1:)
   list(LENGTH expected wanted)
   list(LENGTH complaints got)
   foreach(place IN LISTS expected)
@@ -193,7 +194,8 @@ function(check_myself)
   endforeach()
   if(NOT wanted EQUAL got)
     string(REPLACE ";" "\n  " complaints "${complaints}")
-    message(FATAL_ERROR "check_layers: the self-test expects ${wanted} violations and found ${got}:\n  ${complaints}")
+    message(NOTICE "  ${complaints}")
+    message(FATAL_ERROR "check_layers: the self-test expects ${wanted} violations and found ${got}")
   endif()
 endfunction()
 
@@ -202,6 +204,7 @@ check_tree("${ROOT}" complaints)
 list(LENGTH complaints count)
 if(count)
   string(REPLACE ";" "\n  " complaints "${complaints}")
-  message(FATAL_ERROR "${count} violations of the include rule (CONTRIBUTING.md, tools/check_layers.cmake):\n  ${complaints}")
+  message(NOTICE "  ${complaints}")
+  message(FATAL_ERROR "the include rule (CONTRIBUTING.md) is broken in ${count} places")
 endif()
 message(STATUS "check_layers: no violation")
