@@ -184,7 +184,8 @@ function(check_myself)
   check_tree("${tree}" complaints)
   file(REMOVE_RECURSE "${tree}")
   set(expected runtime/graph/planner.c:3: runtime/ops/copy.c:2: src/mask/finish.c:2: src/nn/linear.c:1:
-    src/models/sam.h:1: src/api/session.c:1: src/api/session.c:2: tools/vkseg/main.c:2: tools/vkseg/main.c:3: tests/ops/copy.c:1:)
+    src/models/sam.h:1: src/api/session.c:1: src/api/session.c:2: tools/vkseg/main.c:2: tools/vkseg/main.c:3:
+    tests/ops/copy.c:1:)
   list(LENGTH expected wanted)
   list(LENGTH complaints got)
   foreach(place IN LISTS expected)

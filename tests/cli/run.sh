@@ -68,7 +68,7 @@ cp model.pth model.safetensors
 : >empty.png
 mkdir folder
 touch there.png
-box=(--box 5,5,40,40)
+box=(--box '5,5,40,40')
 
 # ---- no command, a wrong command ----
 expect 2 'nothing to do'
