@@ -140,27 +140,28 @@ void image_reader_close(struct image_reader *reader)
     *reader = (struct image_reader){ 0 };
 }
 
-static uint8_t convert(const struct image_reader *reader, const unsigned char *at)
-{
-    uint16_t pattern;
-    if (reader->image->type == VKS_PIXEL_U8)
-        return *at;
-    if (!reader->table)
-        return to_byte(reader, element(reader->image->type, at));
-    memcpy(&pattern, at, sizeof pattern);
-    return reader->table[pattern];
-}
-
 const uint8_t *image_row(struct image_reader *reader, uint32_t y)
 {
     const unsigned char *at = source_row(reader, y);
     if (!reader->row)
         return at;
-    size_t size = image_type_size(reader->image->type);
+    const vks_pixel_type type = reader->image->type;
+    const uint32_t width = reader->width, channels = reader->channels;
+    const size_t size = image_type_size(type), pixel = size * reader->image->channels;
+    const uint8_t *table = reader->table;
     uint8_t *dst = reader->row;
-    for (uint32_t x = 0; x < reader->width; x++, at += size * reader->image->channels)
-        for (uint32_t c = 0; c < reader->channels; c++)
-            *dst++ = convert(reader, at + size * c);
+    for (uint32_t x = 0; x < width; x++, at += pixel)
+        for (uint32_t c = 0; c < channels; c++) {
+            uint16_t pattern;
+            if (type == VKS_PIXEL_U8) {
+                *dst++ = at[c];
+            } else if (table) {
+                memcpy(&pattern, at + size * c, sizeof pattern);
+                *dst++ = table[pattern];
+            } else {
+                *dst++ = to_byte(reader, element(type, at + size * c));
+            }
+        }
     return reader->row;
 }
 

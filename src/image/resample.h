@@ -6,9 +6,14 @@
 #include "image/image.h"
 
 enum resample_filter {
-    RESAMPLE_PILLOW_BILINEAR,   /* Pillow's Image.resize(BILINEAR): antialiased, bit exact */
-    RESAMPLE_PILLOW_BICUBIC,    /* Pillow's Image.resize(BICUBIC): antialiased, bit exact */
-    RESAMPLE_SKIMAGE_CUBIC,     /* skimage.transform.resize(order=3, anti_aliasing=True, preserve_range=True), truncated */
+    /* Pillow's Image.resize, antialiased: every bit as Pillow 9.4, which takes rows before columns. (Pillow 13 takes the
+     * cheaper axis first where the height shrinks: one level more or less here and there.) */
+    RESAMPLE_PILLOW_BILINEAR,
+    RESAMPLE_PILLOW_BICUBIC,
+    /* skimage.transform.resize(order=3, anti_aliasing=True, preserve_range=True).astype(uint8). Differs from it, by one
+     * level, only where the exact result is a whole number and truncation hangs on the last bit of a double. An image of
+     * the wanted size already is left as it is. */
+    RESAMPLE_SKIMAGE_CUBIC,
     RESAMPLE_NEAREST            /* source index floor(dst * src / dst_size), OpenCV's INTER_NEAREST */
 };
 

@@ -6,6 +6,8 @@
 #include "base/mem.h"
 #include "image/filter.h"
 
+#include <string.h>
+
 enum { STRIP = 32 };                /* columns at a time: a strip of a large image stays in the second-level cache */
 
 /* One axis: sources to outputs. */
@@ -144,6 +146,11 @@ vks_status resample_spline(struct image_reader *reader, uint32_t width, uint32_t
     const size_t pixels = (size_t)width * height;
     double *plane = NULL;
     uint8_t low, high;
+    if (width == reader->width && height == reader->height) {
+        for (uint32_t y = 0; y < height; y++)
+            memcpy(dst + (size_t)y * width * channels, image_row(reader, y), (size_t)width * channels);
+        return VKS_OK;
+    }
     VKS_TRY(vkr_alloc(pixels, sizeof *plane, "resized pixels", (void **)&plane));
     find_range(reader, &low, &high);
     vks_status status = VKS_OK;

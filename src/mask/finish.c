@@ -20,13 +20,14 @@ struct stage {
     float *result;                  /* [width] */
 };
 
-/* torch: source position scale * (i + 0.5) - 0.5, not below 0; the neighbour is not beyond the end. `dst` may be less
- * than the axis was scaled to: the rest is cropped. */
+/* torch: source position scale * (i + 0.5) - 0.5, not below 0; the neighbour is not beyond the end. Its CPU builds fuse
+ * the multiply-add, which moves positions by up to 2^-17 pixel: so does this. `dst` may be less than the axis was scaled
+ * to: the rest is cropped. */
 static void make_taps(uint32_t src, uint32_t full, uint32_t dst, struct tap *out)
 {
     const float scale = (float)src / (float)full;
     for (uint32_t i = 0; i < dst; i++) {
-        float position = scale * ((float)i + 0.5f) - 0.5f;
+        float position = fmaf(scale, (float)i + 0.5f, -0.5f);
         position = position < 0 ? 0 : position;
         uint32_t first = (uint32_t)position;
         first = first < src - 1 ? first : src - 1;
