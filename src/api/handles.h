@@ -6,9 +6,12 @@
 #ifndef VKS_HANDLES_H
 #define VKS_HANDLES_H
 
+#include "api/stage.h"
 #include "base/log.h"
 #include "base/options.h"
+#include "base/thread.h"
 #include "graph/graph.h"
+#include "models/family.h"
 #include "vkseg/vkseg.h"
 
 #include <stdatomic.h>
@@ -22,6 +25,31 @@ struct vks_context {
     struct vkr_target target;           /* what plans for this device are made for */
 };
 
+struct vks_model {
+    atomic_uint references;
+    vks_context *context;
+    void *bytes;                        /* our copy of a checkpoint that came from memory; NULL for a file */
+    struct weights *weights;
+    struct network *network;
+    struct vkr_params *params;
+    bool half;                          /* weights of matmuls and convolutions are stored as f16 */
+    struct vkr_mutex hash_lock;         /* guards sha256; "" until it is asked for */
+    char sha256[65];
+};
+
+struct vks_session {
+    vks_model *model;
+    int (*progress)(void *user, double fraction, const char *stage);
+    void *user;
+    struct vkr_slot *embedding;         /* [grid, grid, channels] */
+    struct vkr_plan *encode;            /* made with the first image */
+    struct stage_cache decode;
+    bool ready;                         /* `embedding` holds an image's */
+    struct finish_size size;            /* of that image */
+    char image_sha256[65];              /* "" if unknown */
+    vks_timing timing;
+};
+
 vks_context *context_retain(vks_context *context);
 
 /* A context around an open device, which it takes over in success and failure alike. */
@@ -31,6 +59,18 @@ vks_status context_wrap(struct vkr_device *device, const struct vkr_log *log, vk
  * the device wish; it points into `params` or the environment. */
 vks_status context_settings(const vks_context_params *params, struct vkr_log *log, struct vkr_options *options,
                             const char **device);
+
+vks_model *model_retain(vks_model *model);
+
+/* The device bytes that one image and one point need on `target`, with weights in f16 or f32, by building both stages
+ * without a device. 0 where the target cannot run them. Errors: HOST_MEMORY. */
+vks_status model_estimate(const struct network *network, const struct vkr_target *target, bool half, uint64_t *out);
+
+/* The hash if it has been computed already. */
+bool model_known_sha256(vks_model *model, char hex[65]);
+
+/* Sets session->size from an original image's size. */
+void session_set_size(vks_session *session, uint32_t width, uint32_t height);
 
 /* Copies a params struct of any known size into one of ours: fields the caller does not know are zero. A struct_size of
  * 0, or larger than ours, is refused. `params` may be NULL. */

@@ -1,0 +1,240 @@
+/* predict.c: prompts to masks. Objects of equal prompt structure (tokens, mask or not) share a decoder call, at most
+ * BATCH of them; nothing is padded, so an object's result does not depend on its neighbours' prompts. */
+#include "api/clock.h"
+#include "api/handles.h"
+#include "base/mem.h"
+#include "mask/finish.h"
+#include "prompt/prompt.h"
+
+#include <string.h>
+
+enum { BATCH = 16 };
+
+/* ---- results ------------------------------------------------------------------------------------------------ */
+
+/* One block: struct, iou, logits, mask. */
+struct result {
+    vks_masks masks;
+    uint32_t first;             /* of the decoder's masks: 0 for the single one, 1 for the candidates */
+    float *iou, *logits;
+    uint8_t *mask;
+};
+
+static vks_status result_create(const vks_session *session, uint32_t objects, bool multimask, struct result **out)
+{
+    const struct network *network = session->model->network;
+    const struct finish_size *size = &session->size;
+    bool candidates = multimask && network->masks > 1;
+    uint32_t per_object = candidates ? network->masks - 1 : 1;
+    size_t count, floats, pixels, bytes;
+    bool fits = vkr_mul(objects, per_object, &count) && vkr_mul(count, (size_t)network->low * network->low + 1, &floats) &&
+                vkr_mul(floats, sizeof(float), &floats) && vkr_mul(count, (size_t)size->width * size->height, &pixels) &&
+                vkr_add_size(floats, pixels, &bytes) && vkr_add_size(bytes, sizeof **out, &bytes);
+    VKS_REQUIRE(fits && count <= UINT32_MAX, VKS_ERR_HOST_MEMORY, "%u masks of %u x %u pixels are beyond reason", objects,
+                size->width, size->height);
+    struct result *result;
+    VKS_TRY(vkr_alloc(1, bytes, "the masks", (void **)&result));
+    result->first = candidates ? 1 : 0;
+    result->iou = (float *)(result + 1);
+    result->logits = result->iou + count;
+    result->mask = (uint8_t *)(result->logits + count * network->low * network->low);
+    result->masks = (vks_masks){ .objects = objects,
+                                 .masks_per_object = per_object,
+                                 .width = size->width,
+                                 .height = size->height,
+                                 .mask = result->mask,
+                                 .iou = result->iou,
+                                 .logits_width = network->low,
+                                 .logits_height = network->low,
+                                 .logits = result->logits };
+    *out = result;
+    return VKS_OK;
+}
+
+void vks_masks_free(vks_masks **masks)
+{
+    if (!masks)
+        return;
+    vkr_free(*masks);           /* the first member of its block */
+    *masks = NULL;
+}
+
+/* ---- decoding ----------------------------------------------------------------------------------------------- */
+
+struct batch {
+    struct stage_key key;
+    uint32_t object[BATCH];
+};
+
+struct decoding {
+    vks_session *session;
+    const struct prompt_set *set;
+    struct result *result;
+    bool *done;                 /* [objects] */
+    float *buffer;              /* of one call: the larger of its inputs and outputs */
+    size_t buffer_floats;
+};
+
+static void build_decode(void *user, struct vkr_graph *graph, struct stage_key key)
+{
+    const vks_session *session = user;
+    const struct network *network = session->model->network;
+    const struct decode_shape shape = { key.objects, key.tokens, key.mask };
+    network->family->decode(network, (struct nn){ graph, session->model->half }, session->embedding, &shape);
+}
+
+static uint32_t count_tokens(const struct decoding *d, uint32_t object)
+{
+    const struct network *network = d->session->model->network;
+    return network->family->tokens(network, &d->set->objects[object]);
+}
+
+/* The first object not done and those like it; false when all are done. */
+static bool next_batch(struct decoding *d, struct batch *batch)
+{
+    *batch = (struct batch){ 0 };
+    for (uint32_t i = 0; i < d->set->count && batch->key.objects < BATCH; i++) {
+        if (d->done[i])
+            continue;
+        uint32_t tokens = count_tokens(d, i);
+        bool mask = d->set->objects[i].mask != NULL;
+        if (batch->key.objects == 0) {
+            batch->key.tokens = tokens;
+            batch->key.mask = mask;
+        }
+        if (tokens == batch->key.tokens && mask == batch->key.mask) {
+            batch->object[batch->key.objects++] = i;
+            d->done[i] = true;
+        }
+    }
+    return batch->key.objects > 0;
+}
+
+static vks_status reserve(struct decoding *d, size_t floats)
+{
+    if (floats <= d->buffer_floats)
+        return VKS_OK;
+    vkr_free(d->buffer);
+    d->buffer_floats = 0;
+    VKS_TRY(vkr_alloc(floats, sizeof(float), "a decoder call", (void **)&d->buffer));
+    d->buffer_floats = floats;
+    return VKS_OK;
+}
+
+static vks_status write_sparse(struct decoding *d, const struct batch *batch, struct vkr_plan *plan)
+{
+    const struct network *network = d->session->model->network;
+    size_t each, total;
+    VKS_REQUIRE(vkr_mul(batch->key.tokens, network->channels, &each) && vkr_mul(each, batch->key.objects, &total),
+                VKS_ERR_HOST_MEMORY, "%u prompts for one object are beyond reason", batch->key.tokens);
+    VKS_TRY(reserve(d, total));
+    for (uint32_t i = 0; i < batch->key.objects; i++)
+        network->family->embed(network, &d->set->objects[batch->object[i]], d->buffer + i * each);
+    return vkr_plan_write(plan, "sparse", d->buffer, total * sizeof(float));
+}
+
+static vks_status write_masks(struct decoding *d, const struct batch *batch, struct vkr_plan *plan)
+{
+    uint32_t low = d->session->model->network->low;
+    size_t each = (size_t)low * low;
+    VKS_TRY(reserve(d, each * batch->key.objects));
+    for (uint32_t i = 0; i < batch->key.objects; i++)
+        memcpy(d->buffer + i * each, d->set->objects[batch->object[i]].mask, each * sizeof(float));
+    return vkr_plan_write(plan, "mask", d->buffer, each * batch->key.objects * sizeof(float));
+}
+
+/* Reads an output [objects, masks, each] and copies the wanted masks to their objects' places in `dst`. */
+static vks_status read_output(struct decoding *d, const struct batch *batch, struct vkr_plan *plan, const char *name,
+                              size_t each, float *dst)
+{
+    uint32_t made = d->session->model->network->masks, wanted = d->result->masks.masks_per_object;
+    size_t total = each * made * batch->key.objects;
+    VKS_TRY(reserve(d, total));
+    VKS_TRY(vkr_plan_read(plan, name, d->buffer, total * sizeof(float)));
+    for (uint32_t i = 0; i < batch->key.objects; i++)
+        memcpy(dst + batch->object[i] * each * wanted, d->buffer + (i * (size_t)made + d->result->first) * each,
+               each * wanted * sizeof(float));
+    return VKS_OK;
+}
+
+static vks_status decode_batch(struct decoding *d, const struct batch *batch)
+{
+    vks_session *session = d->session;
+    const struct stage_builder builder = { build_decode, session };
+    struct vkr_plan *plan;
+    VKS_TRY(stage_plan(&session->decode, session->model->context, session->model->params, &builder, batch->key, &plan));
+    if (batch->key.tokens > 0)
+        VKS_TRY(write_sparse(d, batch, plan));
+    if (batch->key.mask)
+        VKS_TRY(write_masks(d, batch, plan));
+    VKS_TRY(stage_run(session->model->context, plan, "decode", NULL));
+    uint32_t low = session->model->network->low;
+    VKS_TRY(read_output(d, batch, plan, "masks", (size_t)low * low, d->result->logits));
+    VKS_TRY(read_output(d, batch, plan, "iou", 1, d->result->iou));
+    session->timing.decode_gpu_ms += vkr_plan_gpu_ms(plan);
+    return VKS_OK;
+}
+
+static vks_status decode(vks_session *session, const struct prompt_set *set, struct result *result)
+{
+    struct decoding d = { .session = session, .set = set, .result = result };
+    struct batch batch;
+    double start = clock_ms();
+    session->timing.decode_gpu_ms = 0;
+    vks_status status = vkr_alloc(set->count, sizeof *d.done, "a decoder call", (void **)&d.done);
+    while (status == VKS_OK && next_batch(&d, &batch))
+        status = decode_batch(&d, &batch);
+    vkr_free(d.buffer);
+    vkr_free(d.done);
+    session->timing.decode_ms = clock_ms() - start;
+    return status;
+}
+
+static vks_status finish(vks_session *session, struct result *result)
+{
+    const struct network *network = session->model->network;
+    double start = clock_ms();
+    VKS_TRY(finish_masks(&network->finish, &session->size, result->logits,
+                         result->masks.objects * result->masks.masks_per_object, network->low, network->low, result->mask));
+    session->timing.finish_ms = clock_ms() - start;
+    return VKS_OK;
+}
+
+static vks_status predict(vks_session *session, const struct prompt_set *set, bool multimask, vks_masks **out)
+{
+    struct result *result = NULL;
+    VKS_TRY(result_create(session, set->count, multimask, &result));
+    vks_masks *masks = &result->masks;
+    vks_status status = decode(session, set, result);
+    if (status == VKS_OK)
+        status = finish(session, result);
+    if (status != VKS_OK)
+        vks_masks_free(&masks);
+    *out = masks;
+    return status;
+}
+
+vks_status vks_session_predict(vks_session *session, const vks_prompt *prompts, size_t count, uint32_t flags, vks_masks **out)
+{
+    VKS_REQUIRE(out, VKS_ERR_ARGUMENT, "vks_session_predict: out must not be NULL");
+    *out = NULL;
+    VKS_REQUIRE(session && (prompts || count == 0), VKS_ERR_ARGUMENT,
+                "vks_session_predict: session must not be NULL, nor prompts when there are any");
+    VKS_REQUIRE((flags & ~(uint32_t)VKS_PREDICT_MULTIMASK) == 0, VKS_ERR_ARGUMENT,
+                "vks_session_predict: flags %#x hold a bit this version does not know", flags);
+    VKS_REQUIRE(session->ready, VKS_ERR_ARGUMENT, "no image is set; call vks_session_set_image first");
+    const struct network *network = session->model->network;
+    const struct prompt_frame frame = { .family = network->family->name,
+                                        .accepts = network->family->accepts,
+                                        .width = session->size.width,
+                                        .height = session->size.height,
+                                        .resized_width = session->size.resized_width,
+                                        .resized_height = session->size.resized_height,
+                                        .low = network->low };
+    struct prompt_set set = { 0 };
+    vks_status status = prompt_collect(&frame, prompts, count, &set);
+    if (status == VKS_OK)
+        status = predict(session, &set, (flags & VKS_PREDICT_MULTIMASK) != 0, out);
+    prompt_free(&set);
+    return status;
+}
