@@ -61,7 +61,15 @@ static void unwraps(void **state)
         add_string(&p, "su.");
         expect_one(&p, "w");
     }
-    struct bytes p = LITERAL("\x80\x02}");              /* {"state_dict": {"model": {"w": ...}}} */
+    struct bytes p = LITERAL("\x80\x02}");              /* {"model": "vit_b", "w": ...}: a name, no wrapper */
+    p_text(&p, "model");
+    p_text(&p, "vit_b");
+    add_string(&p, "s");
+    p_text(&p, "w");
+    p_tensor(&p, "FloatStorage", "0", 16, 0, 2, shape, stride);
+    add_string(&p, "s.");
+    expect_one(&p, "w");
+    p = LITERAL("\x80\x02}");                           /* {"state_dict": {"model": {"w": ...}}} */
     p_text(&p, "state_dict");
     add_string(&p, "}");
     p_text(&p, "model");
