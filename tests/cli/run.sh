@@ -260,7 +260,8 @@ else
     check "info names the family" grep -q 'sam' out
     expect 6 '' segment ct.pgm "${run[@]}" "${box[@]}" -o a.png -d 99
     expect 6 '' segment ct.pgm "${run[@]}" "${box[@]}" -o a.png -d 'name:no such device'
-    expect 0 '' segment ct.pgm "${run[@]}" "${box[@]}" -o a.png --overlay b.png --logits l.npy --iou i.json --report r.json
+    expect 0 '' segment ct.pgm "${run[@]}" "${box[@]}" -o a.png --overlay b.png --logits l.npy --iou i.json \
+        --report r.json
     check "prints the predicted IoU" grep -q '^object 1: predicted IoU' out
     for file in a.png b.png l.npy i.json r.json; do
         check "$file was written" test -s "$file"
@@ -282,6 +283,18 @@ else
     expect 0 '' segment ct.pgm "${run[@]}" "${box[@]}" -o a3.npy
     check "the embedding gives the same mask" cmp a2.npy a3.npy
     expect 0 '"fraction"' segment ct.pgm -m "$model" --family sam "${box[@]}" -o j.png --progress json
+    # Ctrl-C: whenever it comes, there is a whole output and exit code 0, or none and 130.
+    for delay in 0.05 0.2 0.5; do
+        rm -f stop*
+        command_line="segment, stopped after $delay s"
+        timeout -s INT "$delay" "$vkseg" segment ct.pgm "${run[@]}" "${box[@]}" -o stop.npy >out 2>err
+        got=$?    # timeout itself answers 124 when it sent the signal
+        if [ "$got" -eq 0 ]; then
+            check "finished first: the output is there" test -s stop.npy
+        else
+            check "stopped: nothing was written" bash -c '! ls stop* .stop* 2>/dev/null | grep -q .'
+        fi
+    done
     expect 2 'takes no prompt of this kind' segment ct.pgm -m "$model" --family medsam --point 20,20 -o m.png
 fi
 
