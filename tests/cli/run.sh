@@ -287,8 +287,9 @@ else
     for delay in 0.05 0.2 0.5; do
         rm -f stop*
         command_line="segment, stopped after $delay s"
-        timeout -s INT "$delay" "$vkseg" segment ct.pgm "${run[@]}" "${box[@]}" -o stop.npy >out 2>err
-        got=$?    # timeout itself answers 124 when it sent the signal
+        timeout --preserve-status -s INT "$delay" "$vkseg" segment ct.pgm "${run[@]}" "${box[@]}" -o stop.npy >out 2>err
+        got=$?
+        check "ends with 0 or 130" test "$got" -eq 0 -o "$got" -eq 130
         if [ "$got" -eq 0 ]; then
             check "finished first: the output is there" test -s stop.npy
         else
