@@ -52,12 +52,10 @@ static vks_status translate(VkResult result, const char **reason)
 
 vks_status vkr_vk_status(const char *call, VkResult result)
 {
-    const char *reason, *name = strstr(call, "vk"), *arrow;
-    while (name && (arrow = strstr(name, "->")) && arrow < strchr(name, '('))
-        name = arrow + 2;                               /* "device->vk.vkX(" is called vkX */
-    if (name && strncmp(name, "vk.", 3) == 0)
+    const char *reason, *name = strstr(call, "vk.vk");
+    name = name ? name + 3 : strstr(call, "->vk") ? strstr(call, "->vk") + 2 : call;    /* "d->vk.vkX(" is called vkX */
+    if (strncmp(name, "vk.", 3) == 0)
         name += 3;
     vks_status status = translate(result, &reason);
-    return vks_fail(status, "Vulkan: %.*s failed: %s (%d)", name ? (int)strcspn(name, "(") : 4, name ? name : call, reason,
-                    (int)result);
+    return vks_fail(status, "Vulkan: %.*s failed: %s (%d)", (int)strcspn(name, "("), name, reason, (int)result);
 }

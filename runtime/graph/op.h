@@ -51,7 +51,7 @@ const struct vkr_target *vkr_lower_target(const struct vkr_lower *lower);
 
 /* ---- variant choice ------------------------------------------------------------------------------------------- */
 
-/* Candidates in order of preference; the last one must be the base variant (needs 0, any class, fits NULL). */
+/* Candidates in order of preference; one of them must run on the least device (needs 0, any class). */
 struct vkr_choice {
     const char *shader, *variant;
     uint64_t needs;                             /* VKR_CAP_*; must equal the shader's `needs=` */

@@ -119,6 +119,12 @@ static bool fits_vec(const void *shape, const struct vkr_target *target)
     return fits_x4(shape, target) && ((const struct move *)shape)->elements / 4 <= target->caps.max_texels;
 }
 
+static bool is_f32(const void *shape, const struct vkr_target *target)
+{
+    (void)target;
+    return ((const struct move *)shape)->dtype == VKR_F32;
+}
+
 static bool is_f16(const void *shape, const struct vkr_target *target)
 {
     (void)target;
@@ -129,7 +135,7 @@ const struct vkr_choice vkr_copy_choices[] = {
     { "copy", "f16", VKR_CAP_F16, false, is_f16 },
     { "copy", "vec", VKR_CAP_VEC8, true, fits_vec },
     { "copy", "x4", 0, false, fits_x4 },
-    { "copy", "f32", 0, false, NULL },
+    { "copy", "f32", 0, false, is_f32 },
 };
 const uint32_t vkr_copy_choice_count = 4;
 

@@ -93,7 +93,7 @@ static void test_failing_calls(void **state)
                 break;
             }
             assert_int_equal(status, expected[kind]);
-            assert_non_null(strstr(vks_last_error(), "vk"));
+            assert_non_null(strstr(vks_last_error(), "Vulkan: "));
         }
 }
 

@@ -1,0 +1,115 @@
+/* attention.c: fused attention against the definition in double. */
+#include "support/cases.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static struct vkr_tensor *build(struct vkr_graph *g, const void *params, struct vkr_tensor *const *in, uint32_t count)
+{
+    bool fused = count == 3;                /* qkv, rel_h, rel_w; else q, k, v, rel_h, rel_w */
+    return fused ? vkr_attention(g, in[0], in[0], in[0], in[1], in[2], params)
+                 : vkr_attention(g, in[0], in[1], in[2], in[3], in[4], params);
+}
+
+struct side { const double *values; uint32_t row, offset, tokens, batches; };
+
+static const double *token(const struct side *s, uint32_t batch, uint32_t n, uint32_t head, uint32_t dim)
+{
+    return s->values + ((uint64_t)(s->batches > 1 ? batch : 0) * s->tokens + n) * s->row + s->offset + head * dim;
+}
+
+static double dot(const double *a, const double *b, uint32_t n)
+{
+    double sum = 0;
+    for (uint32_t i = 0; i < n; i++)
+        sum += a[i] * b[i];
+    return sum;
+}
+
+static void reference(const void *params, const struct vkr_desc *desc, const double *const *in, uint32_t count,
+                      const struct vkr_desc *out_desc, double *out)
+{
+    const struct vkr_attention *a = params;
+    bool fused = count == 3, rel = desc[fused ? 1 : 3].dtype != VKR_NONE;
+    const double *rh = in[fused ? 1 : 3], *rw = in[fused ? 2 : 4];
+    uint32_t d = a->head_dim, ki = fused ? 0 : 1, vi = fused ? 0 : 2;
+    struct side q = { in[0], desc[0].dim[2], a->q_offset, desc[0].dim[1], desc[0].dim[0] };
+    struct side k = { in[ki], desc[ki].dim[2], a->k_offset, desc[ki].dim[1], desc[ki].dim[0] };
+    struct side v = { in[vi], desc[vi].dim[2], a->v_offset, desc[vi].dim[1], desc[vi].dim[0] };
+    double *s = calloc(k.tokens, sizeof *s);
+    for (uint32_t b = 0; b < out_desc->dim[0]; b++)
+        for (uint32_t h = 0; h < a->heads; h++)
+            for (uint32_t n = 0; n < q.tokens; n++) {
+                const double *row = token(&q, b, n, h, d);
+                double top = -1e300, sum = 0, *o = out + ((uint64_t)b * q.tokens + n) * a->heads * d + h * d;
+                for (uint32_t m = 0; m < k.tokens; m++) {
+                    s[m] = (double)a->scale * dot(row, token(&k, b, m, h, d), d);
+                    if (rel)
+                        s[m] += dot(row, rh + (uint64_t)(n / a->grid_w - m / a->grid_w + a->grid_h - 1) * d, d) +
+                                dot(row, rw + (uint64_t)(n % a->grid_w - m % a->grid_w + a->grid_w - 1) * d, d);
+                    top = fmax(top, s[m]);
+                }
+                for (uint32_t m = 0; m < k.tokens; m++)
+                    sum += s[m] = exp(s[m] - top);
+                for (uint32_t c = 0; c < d; c++)
+                    for (uint32_t m = 0; m < k.tokens; m++)
+                        o[c] += s[m] / sum * token(&v, b, m, h, d)[c];
+            }
+    free(s);
+}
+
+#define WIDE(SCALE, ...) { .desc = { VKR_F32, DIMS(__VA_ARGS__) }, .scale = SCALE }
+#define CALL(...) &(const struct vkr_attention){ __VA_ARGS__ }
+#define PLAIN(NAME, H, D, Q, K, V) \
+    { .name = NAME, .params = CALL(.heads = H, .head_dim = D, .scale = 0.3f), .in = { Q, K, V, NONE_, NONE_ }, .count = 5, .reduction = 4 * D }
+#define FUSED(NAME, H, D, GH, GW, X) \
+    { .name = NAME, .params = CALL(.heads = H, .head_dim = D, .k_offset = H * D, .v_offset = 2 * H * D, .scale = 0.125f, .grid_h = GH, \
+      .grid_w = GW), .in = { X, PARAM(2 * GH - 1, D), PARAM(2 * GW - 1, D) }, .count = 3, .reduction = 16 * D }
+
+/* Scores of magnitude s carry an error of s ulps into exp: the reduction stands for that. */
+static const struct op_case cases[] = {
+    PLAIN("one key", 1, 4, IN(1, 1, 4), IN(1, 1, 4), IN(1, 1, 4)),
+    PLAIN("17 by 41", 3, 16, IN(2, 17, 48), IN(2, 41, 48), IN(2, 41, 48)),
+    PLAIN("5 by 113, heads of 7", 2, 7, IN(1, 5, 14), IN(1, 113, 14), IN(1, 113, 14)),
+    PLAIN("heads of 80", 2, 80, IN(1, 33, 160), IN(1, 32, 160), IN(1, 32, 160)),
+    PLAIN("heads of 96", 1, 96, IN(1, 16, 96), IN(1, 31, 96), IN(1, 31, 96)),
+    PLAIN("heads of 128", 1, 128, IN(1, 3, 128), IN(1, 33, 128), IN(1, 33, 128)),
+    PLAIN("tokens to image, shared keys", 8, 16, IN(3, 7, 128), IN(1, 64, 128), IN(1, 64, 128)),
+    PLAIN("image to tokens", 8, 16, IN(3, 64, 128), IN(3, 7, 128), IN(3, 7, 128)),
+    FUSED("grid 3x5", 2, 12, 3, 5, IN(2, 15, 72)),
+    FUSED("grid 7x7", 2, 64, 7, 7, IN(2, 49, 384)),
+    FUSED("grid 14x14", 2, 64, 14, 14, IN(1, 196, 384)),
+    FUSED("grid 5x8, heads of 24", 3, 24, 5, 8, IN(1, 40, 216)),
+    FUSED("grid 2x33", 1, 32, 2, 33, IN(1, 66, 96)),
+    FUSED("grid 33x1", 1, 16, 33, 1, IN(1, 33, 48)),
+    FUSED("grid 4x4, heads of 80", 2, 80, 4, 4, IN(1, 16, 480)),
+    FUSED("grid 3x3, heads of 7", 2, 7, 3, 3, IN(1, 9, 42)),
+    { .name = "separate tensors with relative position", .params = CALL(.heads = 2, .head_dim = 8, .scale = 0.3f, .grid_h = 3, .grid_w = 4),
+      .in = { IN(1, 12, 16), IN(1, 12, 16), IN(1, 12, 16), PARAM(5, 8), PARAM(7, 8) }, .count = 5, .reduction = 128 },
+    { .name = "logits of 100", .params = CALL(.heads = 1, .head_dim = 16, .scale = 1),
+      .in = { WIDE(5, 1, 17, 16), WIDE(5, 1, 41, 16), IN(1, 41, 16), NONE_, NONE_ }, .count = 5, .reduction = 1u << 30 },
+    FUSED("windows of ViT-B", 12, 64, 14, 14, IN(2, 196, 2304)),
+};
+
+static const struct op_rejection rejections[] = {
+    { "heads that do not fit", CALL(.heads = 3, .head_dim = 16), { DESC(1, 5, 32), DESC(1, 5, 32), DESC(1, 5, 32), NO_DESC, NO_DESC }, 5, "do not fit" },
+    { "an offset past the row", CALL(.heads = 1, .head_dim = 16, .v_offset = 20), { DESC(1, 5, 32), DESC(1, 5, 32), DESC(1, 5, 32), NO_DESC, NO_DESC }, 5, "do not fit" },
+    { "keys without their values", CALL(.heads = 1, .head_dim = 16), { DESC(1, 5, 16), DESC(1, 7, 16), DESC(1, 6, 16), NO_DESC, NO_DESC }, 5, "do not fit" },
+    { "batches that differ", CALL(.heads = 1, .head_dim = 16), { DESC(3, 5, 16), DESC(2, 7, 16), DESC(2, 7, 16), NO_DESC, NO_DESC }, 5, "do not fit" },
+    { "heads too wide", CALL(.heads = 1, .head_dim = 160), { DESC(1, 5, 160), DESC(1, 5, 160), DESC(1, 5, 160), NO_DESC, NO_DESC }, 5, "128" },
+    { "tokens that are no grid", CALL(.heads = 1, .head_dim = 8, .grid_h = 2, .grid_w = 2),
+      { DESC(1, 5, 8), DESC(1, 5, 8), DESC(1, 5, 8), DESC(3, 8), DESC(3, 8) }, 5, "grid" },
+    { "a table of another length", CALL(.heads = 1, .head_dim = 8, .grid_h = 2, .grid_w = 2),
+      { DESC(1, 4, 8), DESC(1, 4, 8), DESC(1, 4, 8), DESC(5, 8), DESC(3, 8) }, 5, "rel_h" },
+    { "one table of two", CALL(.heads = 1, .head_dim = 8, .grid_h = 2, .grid_w = 2),
+      { DESC(1, 4, 8), DESC(1, 4, 8), DESC(1, 4, 8), DESC(3, 8), NO_DESC }, 5, "together" },
+};
+
+static const struct vkr_choice choices[] = {
+    { "attention_vec", "d64", VKR_CAP_VEC8, true, NULL }, { "attention", "d64", 0, false, NULL },
+};
+
+const struct op_suite op_suite_attention = {
+    .name = "attention", .build = build, .reference = reference, .cases = cases, .case_count = COUNT_OF(cases),
+    .rejections = rejections, .rejection_count = COUNT_OF(rejections), .choices = choices, .choice_count = COUNT_OF(choices),
+};

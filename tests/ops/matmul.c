@@ -1,0 +1,70 @@
+/* matmul.c: linear layers against sums in double. */
+#include "support/cases.h"
+
+#include <math.h>
+
+struct call { enum vkr_activation act; };
+
+static struct vkr_tensor *build(struct vkr_graph *g, const void *params, struct vkr_tensor *const *in, uint32_t count)
+{
+    (void)count;
+    return vkr_matmul(g, in[0], in[1], in[2], in[3], ((const struct call *)params)->act);
+}
+
+static void reference(const void *params, const struct vkr_desc *desc, const double *const *in, uint32_t count,
+                      const struct vkr_desc *out_desc, double *out)
+{
+    enum vkr_activation act = ((const struct call *)params)->act;
+    uint64_t k = vkr_last(&desc[0]), n = vkr_last(out_desc), rows = vkr_rows(out_desc);
+    uint64_t per_batch = desc[1].rank == 3 ? desc[0].dim[1] : rows;
+    (void)count;
+    for (uint64_t m = 0; m < rows; m++)
+        for (uint64_t c = 0; c < n; c++) {
+            const double *w = in[1] + (m / per_batch * n + c) * k;
+            double sum = desc[2].dtype ? in[2][c] : 0;
+            for (uint64_t i = 0; i < k; i++)
+                sum += in[0][m * k + i] * w[i];
+            sum = act == VKR_ACT_RELU ? fmax(sum, 0) : act == VKR_ACT_GELU ? 0.5 * sum * (1 + erf(sum / sqrt(2))) : sum;
+            out[m * n + c] = sum + (desc[3].dtype ? in[3][m * n + c] : 0);
+        }
+}
+
+#define CALL(A) &(const struct call){ A }
+#define CASE(NAME, ACT, K, X, W, B, R) { .name = NAME, .params = CALL(ACT), .in = { X, W, B, R }, .count = 4, .reduction = K }
+
+static const struct op_case cases[] = {
+    CASE("1x1x1", VKR_ACT_NONE, 1, IN(1, 1), PARAM(1, 1), PARAM(1), NONE_),
+    CASE("3x5x17", VKR_ACT_NONE, 17, IN(3, 17), PARAM(5, 17), NONE_, NONE_),
+    CASE("a vector", VKR_ACT_NONE, 41, IN(41), PARAM(113, 41), PARAM(113), NONE_),
+    CASE("41x113x17 gelu", VKR_ACT_GELU, 17, IN(41, 17), PARAM(113, 17), PARAM(113), NONE_),
+    CASE("17x36x256 relu residual", VKR_ACT_RELU, 256, IN(17, 256), PARAM(36, 256), PARAM(36), IN(17, 36)),
+    CASE("16x32x4 exactly one tile", VKR_ACT_NONE, 4, IN(16, 4), PARAM(32, 4), PARAM(32), NONE_),
+    CASE("65x33x30 residual with a tail", VKR_ACT_NONE, 30, IN(65, 30), PARAM(33, 30), PARAM(33), IN(65, 33)),
+    CASE("33x64x1024 gelu residual", VKR_ACT_GELU, 1024, IN(33, 1024), PARAM(64, 1024), PARAM(64), IN(33, 64)),
+    CASE("three axes", VKR_ACT_NONE, 24, IN(2, 5, 24), PARAM(12, 24), PARAM(12), IN(2, 5, 12)),
+    CASE("batched w", VKR_ACT_NONE, 32, IN(3, 4, 32), IN(3, 113, 32), NONE_, NONE_),
+    CASE("batched w with tails", VKR_ACT_RELU, 7, IN(3, 5, 7), IN(3, 6, 7), PARAM(6), NONE_),
+    CASE("16-bit w", VKR_ACT_NONE, 17, IN(41, 17), PARAM16(113, 17), PARAM(113), NONE_),
+    CASE("16-bit w residual", VKR_ACT_GELU, 96, IN(41, 96), PARAM16(64, 96), PARAM(64), IN(41, 64)),
+    CASE("16-bit w of odd size", VKR_ACT_NONE, 3, IN(5, 3), PARAM16(1, 3), PARAM(1), NONE_),
+    { .name = "ViT-B qkv of 512 tokens", .params = CALL(VKR_ACT_NONE), .in = { IN(512, 768), PARAM(2304, 768), PARAM(2304), NONE_ },
+      .count = 4, .reduction = 768, .slow = true },
+};
+
+static const struct op_rejection rejections[] = {
+    { "inner lengths that differ", CALL(0), { DESC(3, 5), DESC(7, 6), NO_DESC, NO_DESC }, 4, "do not fit" },
+    { "a bias of another length", CALL(0), { DESC(3, 5), DESC(7, 5), DESC(5), NO_DESC }, 4, "bias must be f32 [7]" },
+    { "a residual of another shape", CALL(0), { DESC(3, 5), DESC(7, 5), NO_DESC, DESC(3, 8) }, 4, "residual" },
+    { "batches that differ", CALL(0), { DESC(2, 3, 5), DESC(3, 7, 5), NO_DESC, NO_DESC }, 4, "do not fit" },
+    { "16-bit activations", CALL(0), { DESC16(3, 5), DESC(7, 5), NO_DESC, NO_DESC }, 4, "must be f32" },
+    { "an activation it does not fuse", CALL(VKR_ACT_SOFTPLUS), { DESC(3, 5), DESC(7, 5), NO_DESC, NO_DESC }, 4, "activation" },
+};
+
+static const struct vkr_choice choices[] = {
+    { "matmul_vec", "vec", VKR_CAP_VEC8, true, NULL }, { "matmul", "f32", 0, false, NULL },
+};
+
+const struct op_suite op_suite_matmul = {
+    .name = "matmul", .build = build, .reference = reference, .cases = cases, .case_count = COUNT_OF(cases),
+    .rejections = rejections, .rejection_count = COUNT_OF(rejections), .choices = choices, .choice_count = COUNT_OF(choices),
+};

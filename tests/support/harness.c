@@ -1,0 +1,231 @@
+/* harness.c: running operator cases on a real device. */
+#include "support/harness.h"
+
+#include "base/mem.h"
+#include "graph/plan.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void print_log(void *user, vks_log_level level, const char *message)
+{
+    (void)user;
+    (void)level;
+    fprintf(stderr, "%s\n", message);
+}
+
+static struct vkr_device *open_with(const char *which, bool validate)
+{
+    struct vkr_options options = { 0 };
+    struct vkr_log log = { print_log, NULL, VKS_LOG_WARNING };
+    struct vkr_device *device = NULL;
+    if (vkr_options_parse(&options, getenv("VKS_TEST_OPTIONS")) != VKS_OK)
+        return NULL;
+    options.validate = validate;
+    return vkr_device_open(which, &options, &log, &device) == VKS_OK ? device : NULL;
+}
+
+struct vkr_device *harness_open(void)
+{
+    const char *which = getenv("VKS_TEST_DEVICE"), *wish = getenv("VKS_TEST_VALIDATE");
+    bool validate = !wish || strcmp(wish, "0") != 0;
+    struct vkr_device *device = open_with(which ? which : "cpu", validate);
+    if (!device && !which)
+        device = open_with(NULL, validate);
+    if (!device && validate && !wish) {                 /* the layer is not installed: say so and go on */
+        validate = false;
+        device = open_with(which ? which : "cpu", false);
+    }
+    if (device)
+        printf("device: %s, %s, validation %s\n", vkr_device_caps(device)->name, vkr_device_caps(device)->driver,
+               validate ? "on" : "OFF");
+    else
+        printf("no device: %s\n", vks_last_error());
+    return device;
+}
+
+double harness_random(uint64_t *state)
+{
+    *state = *state * 6364136223846793005ull + 1442695040888963407ull;
+    return (double)(int32_t)(*state >> 32) / 2147483648.0;
+}
+
+/* One operand on the host: its bytes as the device gets them, and the same values in double. */
+struct operand { void *bytes; double *values; };
+
+struct bench {
+    const struct op_case *test;
+    struct operand in[VKR_MAX_INPUTS];
+};
+
+static struct operand make_operand(const struct op_operand *o, uint64_t *seed)
+{
+    size_t count = (size_t)vkr_numel(&o->desc), size = vkr_dtype_size(o->desc.dtype);
+    if (o->desc.dtype == VKR_NONE)
+        return (struct operand){ NULL, NULL };
+    struct operand made = { calloc(count + 1, size), calloc(count + 1, sizeof(double)) };
+    double scale = o->scale != 0 ? o->scale : 1;
+    for (size_t i = 0; i < count; i++) {
+        float value = (float)(harness_random(seed) * scale + (double)o->offset);
+        if (o->desc.dtype == VKR_F16) {
+            uint16_t half = vkr_f32_to_f16(value);
+            ((uint16_t *)made.bytes)[i] = half;
+            made.values[i] = vkr_f16_to_f32(half);
+        } else {
+            ((float *)made.bytes)[i] = value;
+            made.values[i] = value;
+        }
+    }
+    return made;
+}
+
+static vks_status read_param(void *user, const char *name, const struct vkr_desc *desc, void *dst)
+{
+    const struct bench *bench = user;
+    memcpy(dst, bench->in[name[2] - '0'].bytes, (size_t)vkr_bytes(desc));
+    return VKS_OK;
+}
+
+static vks_status run_plan(struct vkr_device *device, struct vkr_graph *graph, struct bench *bench, void *result, size_t size)
+{
+    struct vkr_params_source source = { read_param, bench };
+    struct vkr_params *params = NULL;
+    struct vkr_plan *plan = NULL;
+    vks_status status = vkr_params_create(device, &source, &params);
+    if (status == VKS_OK)
+        status = vkr_plan_create(device, graph, params, &plan);
+    for (uint32_t i = 0; i < bench->test->count && status == VKS_OK; i++) {
+        char name[8];
+        snprintf(name, sizeof name, "in%u", i);
+        if (bench->test->in[i].desc.dtype != VKR_NONE && !bench->test->in[i].param)
+            status = vkr_plan_write(plan, name, bench->in[i].bytes, (size_t)vkr_bytes(&bench->test->in[i].desc));
+    }
+    if (status == VKS_OK)
+        status = vkr_plan_run(plan, NULL);
+    if (status == VKS_OK)
+        status = vkr_plan_read(plan, "y", result, size);
+    if (status == VKS_OK)
+        status = vkr_plan_check_guards(plan);
+    vkr_plan_destroy(&plan);
+    vkr_params_destroy(&params);
+    return status;
+}
+
+static enum harness_result compare(const struct op_suite *suite, const struct bench *bench, const struct vkr_desc *desc,
+                                   const void *result, double *worst)
+{
+    size_t count = (size_t)vkr_numel(desc);
+    const double *values[VKR_MAX_INPUTS] = { 0 };
+    struct vkr_desc in[VKR_MAX_INPUTS] = { 0 };
+    double *expected = calloc(count, sizeof *expected), largest = 0;
+    for (uint32_t i = 0; i < bench->test->count; i++) {
+        values[i] = bench->in[i].values;
+        in[i] = bench->test->in[i].desc;
+    }
+    suite->reference(bench->test->params, in, values, bench->test->count, desc, expected);
+    for (size_t i = 0; i < count; i++)
+        largest = fmax(largest, fabs(expected[i]));
+    double k = bench->test->reduction ? bench->test->reduction : 1, c = suite->factor > 0 ? suite->factor : 4;
+    double tolerance = c * (desc->dtype == VKR_F16 ? 0x1p-11 : 0x1p-24) * (4 + log2(k)) * (largest + 1e-30);
+    enum harness_result outcome = HARNESS_PASSED;
+    for (size_t i = 0; i < count; i++) {
+        double got = desc->dtype == VKR_F16 ? vkr_f16_to_f32(((const uint16_t *)result)[i]) : ((const float *)result)[i];
+        double error = fabs(got - expected[i]);
+        if (worst)
+            *worst = fmax(*worst, error / tolerance);
+        if (!(error <= tolerance) && outcome == HARNESS_PASSED) {
+            printf("  element %zu of %s: got %.9g, expected %.9g, tolerance %.3g\n", i, VKR_SHAPE(desc), got, expected[i], tolerance);
+            outcome = HARNESS_FAILED;
+        }
+    }
+    free(expected);
+    return outcome;
+}
+
+static struct vkr_tensor *build_case(struct vkr_graph *graph, const struct op_suite *suite, const struct op_case *test)
+{
+    struct vkr_tensor *in[VKR_MAX_INPUTS] = { 0 };
+    for (uint32_t i = 0; i < test->count; i++) {
+        char name[8];
+        snprintf(name, sizeof name, "in%u", i);
+        if (test->in[i].desc.dtype != VKR_NONE)
+            in[i] = test->in[i].param ? vkr_graph_param(graph, name, test->in[i].desc) : vkr_graph_input(graph, name, test->in[i].desc);
+    }
+    struct vkr_tensor *y = suite->build(graph, test->params, in, test->count);
+    vkr_graph_output(graph, y, "y");
+    return y;
+}
+
+static enum harness_result run_graph(struct vkr_device *device, const struct op_suite *suite, const struct op_case *test,
+                                     struct vkr_graph *graph, double *worst)
+{
+    struct vkr_tensor *y = build_case(graph, suite, test);
+    if (vkr_graph_status(graph) == VKS_ERR_UNSUPPORTED)
+        return HARNESS_NOT_HERE;
+    if (vkr_graph_status(graph) != VKS_OK) {
+        printf("  %s\n", vks_last_error());
+        return HARNESS_FAILED;
+    }
+    struct bench bench = { .test = test };
+    uint64_t seed = 1;
+    for (uint32_t i = 0; i < test->count; i++)
+        bench.in[i] = make_operand(&test->in[i], &seed);
+    struct vkr_desc desc = y->desc;
+    size_t size = (size_t)vkr_bytes(&desc);
+    void *result = calloc(1, size);
+    vks_status status = run_plan(device, graph, &bench, result, size);
+    enum harness_result outcome = HARNESS_FAILED;
+    if (status == VKS_OK)
+        outcome = compare(suite, &bench, &desc, result, worst);
+    else if (status == VKS_ERR_UNSUPPORTED)
+        outcome = HARNESS_NOT_HERE;
+    else
+        printf("  %s\n", vks_last_error());
+    free(result);
+    for (uint32_t i = 0; i < test->count; i++) {
+        free(bench.in[i].bytes);
+        free(bench.in[i].values);
+    }
+    return outcome;
+}
+
+enum harness_result harness_run(struct vkr_device *device, const struct op_suite *suite, const struct op_case *test,
+                                const struct vkr_choice *choice, double *worst)
+{
+    struct vkr_target target = { *vkr_device_caps(device), *vkr_device_options(device) };
+    struct vkr_graph *graph;
+    for (uint32_t i = 0; i < test->count; i++)
+        if (test->in[i].desc.dtype == VKR_F16 && !(target.caps.bits & VKR_CAP_F16))
+            return HARNESS_NOT_HERE;
+    target.options.guard = 64;
+    if (choice) {
+        uint32_t at = target.options.force_count++;
+        snprintf(target.options.force[at].shader, sizeof target.options.force[at].shader, "%s", suite->name);
+        snprintf(target.options.force[at].variant, sizeof target.options.force[at].variant, "%s.%s", choice->shader, choice->variant);
+    }
+    if (vkr_graph_create(&target, &graph) != VKS_OK)
+        return HARNESS_FAILED;
+    enum harness_result outcome = run_graph(device, suite, test, graph, worst);
+    vkr_graph_destroy(&graph);
+    return outcome;
+}
+
+enum harness_result harness_reject(const struct vkr_target *target, const struct op_suite *suite,
+                                   const struct op_rejection *rejection)
+{
+    struct op_case test = { .name = rejection->name, .params = rejection->params, .count = rejection->count };
+    struct vkr_graph *graph;
+    for (uint32_t i = 0; i < rejection->count; i++)
+        test.in[i].desc = rejection->in[i];
+    if (vkr_graph_create(target, &graph) != VKS_OK)
+        return HARNESS_FAILED;
+    build_case(graph, suite, &test);
+    bool refused = vkr_graph_status(graph) != VKS_OK;
+    bool said = refused && strstr(vks_last_error(), rejection->word);
+    if (!said)
+        printf("  %s: %s\n", rejection->name, refused ? vks_last_error() : "was not refused");
+    vkr_graph_destroy(&graph);
+    return said ? HARNESS_PASSED : HARNESS_FAILED;
+}
