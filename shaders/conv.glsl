@@ -1,5 +1,6 @@
 // conv.glsl: what the convolution kernels share: numbering of workgroups and positions.
 #include "act.glsl"
+#include "divide.glsl"
 
 uint conv_workgroup()
 {
@@ -9,7 +10,6 @@ uint conv_workgroup()
 // (batch, z, y, x) of output position `pixel`.
 ivec4 conv_position(uint pixel, uint depth, uint height, uint width)
 {
-    uint row = pixel / width;
-    uint plane = row / height;
-    return ivec4(plane / depth, plane % depth, row % height, pixel % width);
+    uvec2 row = div_mod(pixel, width), plane = div_mod(row.x, height), image = div_mod(plane.x, depth);
+    return ivec4(image.x, image.y, plane.y, row.y);
 }

@@ -1,12 +1,13 @@
 #version 450
 // Depthwise convolution for the cpu class: every read is a texel of four channels. An invocation makes four channels of
 // up to four neighbours in a row, so that one weight texel serves four positions.
-// x [pixels_in, channels / 4] texels; w [taps, channels / 4] texels; y [pixels, channels / 4].
+// x [pixels_in, channels / 4] texels; w [taps, channels / 4] texels; bias [channels / 4] texels; y [pixels, channels / 4].
 //! variant f32 needs=vec8
 //! variant f16 needs=vec8,f16
 //! variant f32_gelu GELU=1 needs=vec8
 //! variant f16_gelu GELU=1 needs=vec8,f16
 #extension GL_GOOGLE_include_directive : require
+#define VEC
 #include "conv.h"
 #include "conv.glsl"
 
@@ -14,7 +15,7 @@ layout(local_size_x = CONV_LANES) in;
 layout(push_constant) uniform Args { conv_args a; };
 layout(binding = 0) uniform samplerBuffer x;
 layout(binding = 1) uniform samplerBuffer w;
-layout(std430, binding = 2) readonly buffer Bias { float bias[]; };
+layout(binding = 2) uniform samplerBuffer bias;
 layout(std430, binding = 3) writeonly buffer Y { vec4 y[]; };
 
 vec4 activate(vec4 v)
@@ -30,11 +31,12 @@ void main()
 {
     uint i = conv_workgroup() * CONV_LANES + gl_LocalInvocationID.x;
     uint width = a.out_w, quads = a.channels / 4u, runs = (width + CONV_RUN - 1) / CONV_RUN;
-    uint rows = a.pixels / width;
+    uint rows = div_mod(a.pixels, width).x;
     if (i >= rows * runs * quads)
         return;
-    int quad = int(i % quads), step = int(quads);
-    uint run = i / quads, row = run / runs, column = run % runs * CONV_RUN;
+    uvec2 run = div_mod(i, quads), line_of = div_mod(run.x, runs);
+    int quad = int(run.y), step = int(quads);
+    uint row = line_of.x, column = line_of.y * CONV_RUN;
     ivec4 at = conv_position(row * width + column, a.out_d, a.out_h, width);
     int in_w = int(a.in_w), in_h = int(a.in_h), in_d = int(a.in_d), stride = int(a.stride_w);
     int kernel_w = int(a.kernel_w), kernel_h = int(a.kernel_h), kernel_d = int(a.kernel_d), dilation_w = int(a.dilation_w);
@@ -61,10 +63,7 @@ void main()
                 at_w += step;
             }
         }
-    vec4 b = vec4(0.0);
-    if (a.has_bias != 0u)
-        for (int j = 0; j < 4; j++)
-            b[j] = bias[quad * 4 + j];
+    vec4 b = a.has_bias != 0u ? texelFetch(bias, quad) : vec4(0.0);
     uint to = (row * width + column) * quads + quad;
     y[to] = activate(c0 + b);
     if (column + 1 < width)

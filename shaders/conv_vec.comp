@@ -13,6 +13,7 @@
 #extension GL_GOOGLE_include_directive : require
 #extension GL_KHR_shader_subgroup_basic : require
 #extension GL_KHR_shader_subgroup_shuffle : require
+#define VEC
 #include "conv.h"
 #include "conv.glsl"
 
@@ -68,10 +69,10 @@ void main()
 {
     uint lane = gl_LocalInvocationID.x;
     uint tiles = (a.pixels + CONV_ROWS - 1) / CONV_ROWS, panels = (a.outputs + CONV_PANEL - 1) / CONV_PANEL;
-    uint tile = conv_workgroup();
-    if (tile >= tiles * panels)
+    uvec2 tile = div_mod(conv_workgroup(), tiles);
+    if (tile.x >= panels)
         return;
-    uint pixel = tile % tiles * CONV_ROWS, panel = tile / tiles;
+    uint pixel = tile.y * CONV_ROWS, panel = tile.x;
     int quads = int(a.channels / 4u), kernel_w = int(a.kernel_w), kernel_h = int(a.kernel_h);
     int taps = int(a.kernel_d) * kernel_h * kernel_w;
     ivec3 size = ivec3(a.in_d, a.in_h, a.in_w), dilation = ivec3(a.dilation_d, a.dilation_h, a.dilation_w);
@@ -85,9 +86,9 @@ void main()
 #define ZERO(i) vec4 c##i = vec4(0.0);
     EACH_ROW(ZERO)
 
+    ivec3 at_tap = ivec3(0);
     for (int tap = 0; tap < taps; tap++) {
-        int row = tap / kernel_w;
-        ivec3 offset = ivec3(row / kernel_h, row % kernel_h, tap % kernel_w) * dilation;
+        ivec3 offset = at_tap * dilation;
         ivec3 p0 = first0 + offset, p1 = first1 + offset;
         bool in0 = all(greaterThanEqual(p0, ivec3(0))) && all(lessThan(p0, size));
         bool in1 = all(greaterThanEqual(p1, ivec3(0))) && all(lessThan(p1, size));
@@ -110,6 +111,11 @@ void main()
             ROW(14, a1, z6) ROW(15, a1, z7)
             at_w += CONV_PANEL;
         }
+        at_tap.z++;
+        if (at_tap.z == kernel_w)
+            at_tap = ivec3(at_tap.x, at_tap.y + 1, 0);
+        if (at_tap.y == kernel_h)
+            at_tap = ivec3(at_tap.x + 1, 0, 0);
     }
 
     uint n = panel * CONV_PANEL + lane * 4;

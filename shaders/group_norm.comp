@@ -5,6 +5,7 @@
 //! variant vec VEC=1 needs=vec8
 #extension GL_GOOGLE_include_directive : require
 #include "group_norm.h"
+#include "divide.glsl"
 
 #ifdef VEC
 #define VALUE vec4
@@ -27,9 +28,10 @@ layout(std430, binding = 2) writeonly buffer Y { VALUE y[]; };
 void main()
 {
     uint i = (gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x) * gl_WorkGroupSize.x + gl_LocalInvocationID.x;
-    uint channels = a.channels / WIDTH, row = i / channels;
-    if (row >= a.batch * a.positions)
+    uint channels = a.channels / WIDTH;
+    uvec2 row = div_mod(i, channels);
+    if (row.x >= a.batch * a.positions)
         return;
-    uint at = row / a.positions * 3u * channels + i % channels;
+    uint at = div_mod(row.x, a.positions).x * 3u * channels + row.y;
     y[i] = (LOAD(x, i) - LOAD(factors, at)) * LOAD(factors, at + channels) + LOAD(factors, at + 2u * channels);
 }

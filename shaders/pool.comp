@@ -8,6 +8,7 @@
 //! variant average_vec VEC=1 needs=vec8
 #extension GL_GOOGLE_include_directive : require
 #include "pool.h"
+#include "divide.glsl"
 
 #ifdef VEC
 #define VALUE vec4
@@ -30,9 +31,10 @@ void main()
     uint i = (gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x) * gl_WorkGroupSize.x + gl_LocalInvocationID.x;
     if (i >= a.count / WIDTH)
         return;
-    uint channels = a.channels / WIDTH, channel = i % channels, pixel = i / channels;
-    uint row = pixel / a.out_w, plane = row / a.out_h, image = plane / a.out_d;
-    ivec3 first = ivec3(plane % a.out_d, row % a.out_h, pixel % a.out_w) * ivec3(a.stride_d, a.stride_h, a.stride_w) -
+    uint channels = a.channels / WIDTH;
+    uvec2 pixel = div_mod(i, channels), row = div_mod(pixel.x, a.out_w), plane = div_mod(row.x, a.out_h);
+    uvec2 image = div_mod(plane.x, a.out_d);
+    ivec3 first = ivec3(image.y, plane.y, row.y) * ivec3(a.stride_d, a.stride_h, a.stride_w) -
                   ivec3(a.pad_d, a.pad_h, a.pad_w);
     ivec3 size = ivec3(a.in_d, a.in_h, a.in_w);
     ivec3 begin = max(first, ivec3(0)), end = min(first + ivec3(a.window_d, a.window_h, a.window_w), size);
@@ -47,7 +49,7 @@ void main()
 #ifndef MAXIMUM
             part = VALUE(0.0);
 #endif
-            uint at = uint(((int(image) * size.x + z) * size.y + p) * size.z + begin.z) * channels + channel;
+            uint at = uint(((int(image.x) * size.x + z) * size.y + p) * size.z + begin.z) * channels + pixel.y;
             for (int q = begin.z; q < end.z; q++) {
 #ifdef MAXIMUM
                 part = max(part, LOAD(at));

@@ -15,16 +15,31 @@
 #extension GL_GOOGLE_include_directive : require
 #include "types.glsl"
 #include "resize.h"
+#include "divide.glsl"
 
 #ifdef VEC
+#define RUN uint(RESIZE_RUN)
 layout(local_size_x = RESIZE_LANES) in;
 layout(binding = 0) uniform samplerBuffer x;
 #else
+#define RUN 1u
 layout(local_size_x = RESIZE_LOCAL) in;
 layout(std430, binding = 0) readonly buffer X { X_TYPE x[]; };
 #endif
 layout(push_constant) uniform Args { resize_args a; };
 layout(std430, binding = 1) writeonly buffer Y { X_TYPE y[]; };
+
+// Taps along the depth; cubic is 2-D. A loop over a depth of one ends after one round.
+#if TAPS == 1
+#define DEPTH_TAPS 1
+#define DEPTH_WEIGHT(k) 1.0
+#elif TAPS == 2
+#define DEPTH_TAPS 2
+#define DEPTH_WEIGHT(k) (depth == 1 ? 1.0 : k == 0 ? weight_z[0] : weight_z[1])
+#else
+#define DEPTH_TAPS 1
+#define DEPTH_WEIGHT(k) 1.0
+#endif
 
 float load(int i)
 {
@@ -49,22 +64,23 @@ float far_weight(float t)
 }
 
 // First tap and weights of output position `o`; taps beyond the border are clamped by whoever reads them.
-void axis_taps(uint o, uint size_in, uint size_out, float scale, out int first, out float weight[TAPS])
+void axis_taps(uint o, uint size_in, uint size_out, float scale, bool align, out int first, out float weight[TAPS])
 {
 #if TAPS == 1
     first = min(int(float(o) * scale), int(size_in) - 1);
     weight[0] = 1.0;
 #else
     uint numerator, denominator;
-    if (a.align_corners != 0u) {
+    if (align) {
         denominator = max(size_out, 2u) - 1u;
         numerator = size_out > 1u ? o * (size_in - 1u) : 0u;
     } else {
         denominator = 2u * size_out;                            // ((o + 1/2) * in / out - 1/2) as a fraction, plus 1
         numerator = (2u * o + 1u) * size_in + size_out;
     }
-    first = int(numerator / denominator) - (a.align_corners != 0u ? 0 : 1);
-    float t = float(numerator % denominator) / float(denominator);
+    uvec2 parts = div_mod(numerator, denominator);
+    first = int(parts.x) - (align ? 0 : 1);
+    float t = float(parts.y) / float(denominator);
 #if TAPS == 2
     if (first < 0)
         first = 0, t = 0.0;
@@ -83,34 +99,39 @@ void axis_taps(uint o, uint size_in, uint size_out, float scale, out int first, 
 void main()
 {
     uint i = (gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x) * gl_WorkGroupSize.x + gl_LocalInvocationID.x;
-    if (i >= a.count)
+    uint runs = (a.out_w + RUN - 1u) / RUN;
+    uvec2 run = div_mod(i, a.channels), row = div_mod(run.x, runs), plane = div_mod(row.x, a.out_h);
+    uvec2 image = div_mod(plane.x, a.out_d);
+    if (i >= a.rows * runs * a.channels)
         return;
-    uint channel = i % a.channels, pixel = i / a.channels, row = pixel / a.out_w, plane = row / a.out_h;
+    // What the loop needs is read from the push constants once: llvmpipe would gather it in every round.
+    bool align = a.align_corners != 0u;
+    uint out_w = a.out_w;
+    float scale_w = a.scale_w;
     int first_x, first_y, first_z;
     float weight_x[TAPS], weight_y[TAPS], weight_z[TAPS];
-    axis_taps(pixel % a.out_w, a.in_w, a.out_w, a.scale_w, first_x, weight_x);
-    axis_taps(row % a.out_h, a.in_h, a.out_h, a.scale_h, first_y, weight_y);
-    axis_taps(plane % a.out_d, a.in_d, a.out_d, a.scale_d, first_z, weight_z);
-    int last_x = int(a.in_w) - 1, last_y = int(a.in_h) - 1, last_z = int(a.in_d) - 1;
-    int image = int(plane / a.out_d * a.in_d), channels = int(a.channels);
-    float sum = 0.0;
-#if TAPS == 4
-    const int DEEP = 1;                                         // cubic is 2-D: the depth is one
-#else
-    const int DEEP = TAPS;
-#endif
-    for (int kz = 0; kz < DEEP; kz++) {
-        if (kz > 0 && a.in_d == 1u)
-            break;
-        float weight_plane = TAPS == 4 ? 1.0 : weight_z[kz];
-        int from_z = image + (TAPS == 4 ? 0 : clamp(first_z + kz, 0, last_z));
-        for (int ky = 0; ky < TAPS; ky++) {
-            int line = (from_z * (last_y + 1) + clamp(first_y + ky, 0, last_y)) * (last_x + 1);
+    axis_taps(plane.y, a.in_h, a.out_h, a.scale_h, align, first_y, weight_y);
+    axis_taps(image.y, a.in_d, a.out_d, a.scale_d, align, first_z, weight_z);
+    int channel = int(run.y), channels = int(a.channels), width = int(a.in_w);
+    int last_x = width - 1, last_y = int(a.in_h) - 1, last_z = int(a.in_d) - 1;
+    int depth = last_z > 0 ? DEPTH_TAPS : 1;
+    uint x_end = min(row.y * RUN + RUN, out_w), to = (row.x * out_w + row.y * RUN) * a.channels + run.y;
+    for (uint o = row.y * RUN; o < x_end; o++) {
+        axis_taps(o, uint(width), out_w, scale_w, align, first_x, weight_x);
+        float sum = 0.0;
+        for (int kz = 0; kz < depth; kz++) {
+            int from = (int(image.x) * (last_z + 1) + clamp(first_z + kz, 0, last_z)) * (last_y + 1);
             float part = 0.0;
-            for (int kx = 0; kx < TAPS; kx++)
-                part += weight_x[kx] * load((line + clamp(first_x + kx, 0, last_x)) * channels + int(channel));
-            sum += weight_plane * weight_y[ky] * part;
+            for (int ky = 0; ky < TAPS; ky++) {
+                int line = (from + clamp(first_y + ky, 0, last_y)) * width;
+                float piece = 0.0;
+                for (int kx = 0; kx < TAPS; kx++)
+                    piece += weight_x[kx] * load((line + clamp(first_x + kx, 0, last_x)) * channels + channel);
+                part += weight_y[ky] * piece;
+            }
+            sum += DEPTH_WEIGHT(kz) * part;
         }
+        y[to] = X_TYPE(sum);
+        to += uint(channels);
     }
-    y[i] = X_TYPE(sum);
 }

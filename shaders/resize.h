@@ -6,9 +6,10 @@
 
 #define RESIZE_LOCAL 128
 #define RESIZE_LANES 8              /* vec variants: one subgroup */
+#define RESIZE_RUN 8                /* vec variants: neighbours in a row per invocation */
 
 struct resize_args {
-    uint count;                     /* elements of y */
+    uint rows;                      /* batch * out_d * out_h */
     uint channels;
     uint in_d, in_h, in_w;
     uint out_d, out_h, out_w;

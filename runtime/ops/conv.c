@@ -303,14 +303,14 @@ static vks_status lower_conv(struct vkr_lower *lower, const void *params, struct
     const struct conv_shape *p = params;
     const struct vkr_choice *choice = &choices[in[1]->desc.dtype == VKR_F16][p->choice];
     const struct vkr_tensor *x = in[0];
-    bool texels = p->choice <= DEPTHWISE_VEC_GELU;
+    uint32_t texels = uses_panels(p->choice) ? 3 : p->choice <= DEPTHWISE_VEC_GELU ? 7 : 0;     /* x, w; and bias */
     (void)count;
     if (uses_panels(p->choice) && vkr_last(&x->desc) % 4 != 0)
         VKS_TRY(pad_channels(lower, &x));
     struct conv_args args = conv_arguments(p, &x->desc, &out->desc, in[2]);
     struct vkr_dispatch dispatch = { .shader = choice->shader, .variant = choice->variant,
                                      .bind = { x, in[1], in[2] ? in[2] : in[0], out }, .bind_count = 4,
-                                     .writes = 1u << 3, .texels = texels ? 3 : 0,
+                                     .writes = 1u << 3, .texels = texels,
                                      .args = &args, .args_size = sizeof args };
     vkr_spread(vkr_lower_target(lower), workgroups(&args, p->choice), dispatch.groups);
     return vkr_emit(lower, &dispatch);

@@ -28,8 +28,8 @@ static vks_status infer(const void *params, const struct vkr_desc *in, uint32_t 
     *out = in[0];
     for (uint32_t i = in[0].rank == 5 ? 0 : 1; i < 3; i++) {
         VKS_REQUIRE(p->size[i] > 0, VKS_ERR_ARGUMENT, "resize: x %s to an empty size", VKR_SHAPE(&in[0]));
-        /* The kernel computes source positions as ratios of 32-bit integers. */
-        VKS_REQUIRE((2ull * p->size[i] + 1) * space[i] + p->size[i] < 1ull << 32, VKS_ERR_UNSUPPORTED,
+        /* The kernel computes source positions as ratios of 31-bit integers. */
+        VKS_REQUIRE((2ull * p->size[i] + 1) * space[i] + p->size[i] < 1ull << 31, VKS_ERR_UNSUPPORTED,
                     "resize: %u to %u positions is too long", space[i], p->size[i]);
         out->dim[in[0].rank - 4 + i] = p->size[i];
     }
@@ -75,7 +75,7 @@ static vks_status lower_resize(struct vkr_lower *lower, const void *params, stru
     space_of(x, from);
     space_of(&out->desc, to);
     struct resize_args args = {
-        .count = (uint32_t)vkr_numel(&out->desc), .channels = vkr_last(x),
+        .rows = x->dim[0] * to[0] * to[1], .channels = vkr_last(x),
         .in_d = from[0], .in_h = from[1], .in_w = from[2], .out_d = to[0], .out_h = to[1], .out_w = to[2],
         .scale_d = (float)from[0] / (float)to[0], .scale_h = (float)from[1] / (float)to[1],
         .scale_w = (float)from[2] / (float)to[2], .align_corners = p->mode == VKR_LINEAR_ALIGN_CORNERS,
@@ -83,8 +83,9 @@ static vks_status lower_resize(struct vkr_lower *lower, const void *params, stru
     struct vkr_dispatch dispatch = { .shader = list[chosen].shader, .variant = list[chosen].variant,
                                      .bind = { in[0], out }, .bind_count = 2, .writes = 1u << 1,
                                      .texels = chosen == VEC, .args = &args, .args_size = sizeof args };
-    uint32_t local = chosen == VEC ? RESIZE_LANES : RESIZE_LOCAL;
-    vkr_spread(vkr_lower_target(lower), vkr_groups(args.count, local), dispatch.groups);
+    uint64_t runs = vkr_groups(to[2], chosen == VEC ? RESIZE_RUN : 1);
+    uint32_t groups = vkr_groups(args.rows * runs * args.channels, chosen == VEC ? RESIZE_LANES : RESIZE_LOCAL);
+    vkr_spread(vkr_lower_target(lower), groups, dispatch.groups);
     return vkr_emit(lower, &dispatch);
 }
 

@@ -40,7 +40,7 @@ static struct geometry geometry_of(const struct vkr_conv *p, const struct vkr_de
     return g;
 }
 
-/* Adds to out[outputs] one tap of the kernel at one position; x and w point to that position's channels and that tap. */
+/* Adds to out[outputs] one tap of the kernel; x and w point to the position's channels and to the tap. */
 static void add_tap(const struct geometry *g, const double *x, const double *w, double *out)
 {
     uint32_t taps = g->kernel[0] * g->kernel[1] * g->kernel[2], per_group = g->outputs / g->groups;
@@ -69,13 +69,14 @@ static void reference(const void *params, const struct vkr_desc *desc, const dou
 {
     const struct vkr_conv *p = params;
     struct geometry g = geometry_of(p, &desc[0], &desc[1], out_desc);
+    (void)count;
     uint64_t image = (uint64_t)g.in[0] * g.in[1] * g.in[2] * g.channels * g.groups;
     for (uint32_t b = 0; b < desc[0].dim[0]; b++)
         for (uint32_t z = 0; z < g.out[0]; z++)
             for (uint32_t y = 0; y < g.out[1]; y++)
                 for (uint32_t q = 0; q < g.out[2]; q++) {
                     for (uint32_t n = 0; n < g.outputs; n++)
-                        out[n] = count > 2 && in[2] ? in[2][n] : 0;
+                        out[n] = desc[2].dtype != VKR_NONE ? in[2][n] : 0;
                     add_taps(&g, in[0] + b * image, in[1], (uint32_t[]){ z, y, q }, out);
                     for (uint32_t n = 0; n < g.outputs; n++)
                         out[n] = activate(out[n], p->act);
@@ -89,7 +90,8 @@ static void reference(const void *params, const struct vkr_desc *desc, const dou
 #define H(...) { .desc = { VKR_F16, RANK(__VA_ARGS__), { __VA_ARGS__ } }, .param = true }
 #define NONE { .desc = { VKR_NONE, 0, { 0 } } }
 #define CASE(NAME, K, X_, W_, B_, ...) \
-    { .name = NAME, .params = &(const struct vkr_conv){ __VA_ARGS__ }, .in = { X_, W_, B_ }, .count = 3, .reduction = K }
+    { .name = NAME, .params = &(const struct vkr_conv){ __VA_ARGS__ }, .in = { X_, W_, B_ }, .count = 3, \
+      .reduction = K }
 #define ALL(v) { v, v, v }
 
 static const struct op_case cases[] = {
@@ -100,6 +102,7 @@ static const struct op_case cases[] = {
     CASE("3x3 of 5 channels to 113", 45, X(1, 41, 17, 5), W(113, 5, 3, 3), W(113), .pad = ALL(1), .act = VKR_ACT_GELU),
     CASE("3x3 of 41 channels to 33, valid", 369, X(3, 5, 7, 41), W(33, 41, 3, 3), NONE, .act = VKR_ACT_RELU),
     CASE("3x3 of 41 channels f16", 369, X(1, 5, 7, 41), H(34, 41, 3, 3), W(34), .pad = ALL(1)),
+    CASE("3x3 f16, gelu", 45, X(1, 7, 5, 5), H(9, 5, 3, 3), W(9), .pad = ALL(1), .act = VKR_ACT_GELU),
     CASE("3x3 dilation 2", 36, X(1, 12, 12, 4), W(6, 4, 3, 3), W(6), .pad = ALL(2), .dilation = ALL(2)),
     CASE("1x5 stride 2", 30, X(1, 9, 15, 6), W(7, 6, 1, 5), W(7), .pad = { 9, 0, 2 }, .stride = { 9, 1, 2 }),
     CASE("7x7 stride 4", 147, X(1, 32, 40, 3), W(24, 3, 7, 7), W(24), .pad = ALL(3), .stride = ALL(4)),
@@ -111,10 +114,14 @@ static const struct op_case cases[] = {
     CASE("2 wide groups f16", 45, X(2, 6, 7, 10), H(140, 5, 3, 3), W(140), .pad = ALL(1), .groups = 2),
     CASE("depthwise 3x3", 9, X(2, 10, 14, 20), W(20, 1, 3, 3), W(20), .pad = ALL(1), .groups = 20, .act = VKR_ACT_GELU),
     CASE("depthwise 3x3 of 19 channels", 9, X(1, 10, 14, 19), W(19, 1, 3, 3), W(19), .pad = ALL(1), .groups = 19),
-    CASE("depthwise 3x3 stride 2", 9, X(1, 15, 16, 16), W(16, 1, 3, 3), NONE, .pad = ALL(1), .stride = ALL(2), .groups = 16),
+    CASE("depthwise 3x3 stride 2", 9, X(1, 15, 16, 16), W(16, 1, 3, 3), NONE, .pad = ALL(1), .stride = ALL(2),
+         .groups = 16),
     CASE("depthwise 3x3 f16", 9, X(1, 15, 16, 16), H(16, 1, 3, 3), W(16), .pad = ALL(1), .groups = 16),
+    CASE("depthwise 3x3 f16, gelu", 9, X(1, 5, 7, 8), H(8, 1, 3, 3), W(8), .pad = ALL(1), .groups = 8,
+         .act = VKR_ACT_GELU),
     CASE("depthwise 7x7", 49, X(1, 13, 12, 36), W(36, 1, 7, 7), W(36), .pad = ALL(3), .groups = 36),
-    CASE("depthwise 3x3 dilation 3", 9, X(1, 9, 3, 4), W(4, 1, 3, 3), W(4), .pad = ALL(3), .dilation = ALL(3), .groups = 4),
+    CASE("depthwise 3x3 dilation 3", 9, X(1, 9, 3, 4), W(4, 1, 3, 3), W(4), .pad = ALL(3), .dilation = ALL(3),
+         .groups = 4),
     CASE("depthwise to 2 each", 9, X(1, 6, 5, 8), W(16, 1, 3, 3), W(16), .pad = ALL(1), .groups = 8),
     CASE("3x3x3", 108, X(1, 7, 9, 8, 4), W(6, 4, 3, 3, 3), W(6), .pad = ALL(1)),
     CASE("3x3x3 stride 2", 108, X(2, 7, 9, 8, 4), W(33, 4, 3, 3, 3), W(33), .pad = ALL(1), .stride = ALL(2)),
@@ -134,7 +141,8 @@ static const struct op_case cases[] = {
       .in = { X(1, 64, 64, 256), W(256, 256, 3, 3), NONE }, .count = 3, .reduction = 2304, .slow = true },
     { .name = "SAM patch embedding", .params = &(const struct vkr_conv){ .stride = ALL(16) },
       .in = { X(1, 1024, 1024, 3), W(768, 3, 16, 16), W(768) }, .count = 3, .reduction = 768, .slow = true },
-    { .name = "TinyViT depthwise", .params = &(const struct vkr_conv){ .pad = ALL(1), .groups = 256, .act = VKR_ACT_GELU },
+    { .name = "TinyViT depthwise",
+      .params = &(const struct vkr_conv){ .pad = ALL(1), .groups = 256, .act = VKR_ACT_GELU },
       .in = { X(1, 256, 256, 256), W(256, 1, 3, 3), W(256) }, .count = 3, .reduction = 9, .slow = true },
 };
 
@@ -153,7 +161,8 @@ static const struct op_rejection rejections[] = {
     REJECT("groups that do not divide the outputs", "does not fit the channels", F(1, 5, 5, 4), F(3, 2, 3, 3), ABSENT,
            .groups = 2),
     REJECT("bias of another length", "bias", F(1, 5, 5, 3), F(4, 3, 3, 3), F(3), .groups = 1),
-    REJECT("kernel larger than the input", "exceeds the padded input", F(1, 5, 5, 3), F(4, 3, 7, 7), ABSENT, .groups = 1),
+    REJECT("kernel larger than the input", "exceeds the padded input", F(1, 5, 5, 3), F(4, 3, 7, 7), ABSENT,
+           .groups = 1),
     REJECT("dilated kernel larger than the input", "exceeds the padded input", F(1, 5, 5, 3), F(4, 3, 3, 3), ABSENT,
            .dilation = ALL(3)),
     REJECT("padding beyond reason", "too long", F(1, 5, 5, 3), F(4, 3, 3, 3), ABSENT, .pad = ALL(1u << 30)),

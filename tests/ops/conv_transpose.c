@@ -56,9 +56,10 @@ static void reference(const void *params, const struct vkr_desc *desc, const dou
 {
     const struct vkr_conv *p = params;
     struct geometry g = geometry_of(p, &desc[0], &desc[1], out_desc);
+    (void)count;
     uint64_t elements = vkr_numel(out_desc), image = elements / desc[0].dim[0];
     for (uint64_t i = 0; i < elements; i++)
-        out[i] = count > 2 && in[2] ? in[2][i % g.outputs] : 0;
+        out[i] = desc[2].dtype != VKR_NONE ? in[2][i % g.outputs] : 0;
     const double *x = in[0];
     for (uint32_t b = 0; b < desc[0].dim[0]; b++)
         for (uint32_t z = 0; z < g.in[0]; z++)
@@ -80,7 +81,8 @@ static void reference(const void *params, const struct vkr_desc *desc, const dou
 #define H(...) { .desc = { VKR_F16, RANK(__VA_ARGS__), { __VA_ARGS__ } }, .param = true }
 #define NONE { .desc = { VKR_NONE, 0, { 0 } } }
 #define CASE(NAME, K, X_, W_, B_, ...) \
-    { .name = NAME, .params = &(const struct vkr_conv){ __VA_ARGS__ }, .in = { X_, W_, B_ }, .count = 3, .reduction = K }
+    { .name = NAME, .params = &(const struct vkr_conv){ __VA_ARGS__ }, .in = { X_, W_, B_ }, .count = 3, \
+      .reduction = K }
 #define ALL(v) { v, v, v }
 
 static const struct op_case cases[] = {

@@ -31,7 +31,8 @@ static void reference(const void *params, const struct vkr_desc *desc, const dou
         double scale = 1 / sqrt(variance / (double)(positions * members) + (double)call->eps);
         for (uint64_t k = 0; k < positions * members; k++) {
             uint64_t c = first + k % members, at = base + k / members * channels + c;
-            out[at] = (in[0][at] - mean) * scale * (in[1] ? in[1][c] : 1) + (in[2] ? in[2][c] : 0);
+            out[at] = (in[0][at] - mean) * scale * (desc[1].dtype != VKR_NONE ? in[1][c] : 1) +
+                      (desc[2].dtype != VKR_NONE ? in[2][c] : 0);
         }
     }
 }
@@ -42,7 +43,8 @@ static void reference(const void *params, const struct vkr_desc *desc, const dou
 #define W(C) { .desc = DESC(C), .param = true }
 #define NONE { .desc = { VKR_NONE, 0, { 0 } } }
 #define CASE(NAME, K, GROUPS, W_, B_, ...) \
-    { .name = NAME, .params = CALL(GROUPS), .in = { { .desc = DESC(__VA_ARGS__) }, W_, B_ }, .count = 3, .reduction = K }
+    { .name = NAME, .params = CALL(GROUPS), .in = { { .desc = DESC(__VA_ARGS__) }, W_, B_ }, .count = 3, \
+      .reduction = K }
 
 static const struct op_case cases[] = {
     CASE("4 groups", 90, 4, W(12), W(12), 2, 5, 6, 12),
@@ -75,7 +77,8 @@ static const struct op_rejection rejections[] = {
     REJECT("no groups", "equal groups", 0, DESC(2, 5, 8), ABSENT, ABSENT),
     REJECT("weight of another length", "weight", 2, DESC(2, 5, 8), DESC(4), ABSENT),
     REJECT("bias of another length", "bias", 2, DESC(2, 5, 8), ABSENT, DESC(9)),
-    { .name = "negative eps", .params = &(const struct call){ 2, -1 }, .in = { DESC(2, 5, 8) }, .count = 3, .word = "eps" },
+    { .name = "negative eps", .params = &(const struct call){ 2, -1 }, .in = { DESC(2, 5, 8) }, .count = 3,
+      .word = "eps" },
 };
 
 static const struct vkr_choice choices[] = {

@@ -59,8 +59,8 @@ static void reference(const void *params, const struct vkr_desc *desc, const dou
 #define MOST(...) &(const struct vkr_pool){ VKR_POOL_MAX, __VA_ARGS__ }
 #define MEAN(...) &(const struct vkr_pool){ VKR_POOL_AVERAGE, __VA_ARGS__ }
 #define CASE(NAME, K, PARAMS, ...) \
-    { .name = NAME, .params = PARAMS, .in = { { .desc = { VKR_F32, RANK(__VA_ARGS__), { __VA_ARGS__ } } } }, .count = 1, \
-      .reduction = K }
+    { .name = NAME, .params = PARAMS, .in = { { .desc = { VKR_F32, RANK(__VA_ARGS__), { __VA_ARGS__ } } } }, \
+      .count = 1, .reduction = K }
 
 static const struct op_case cases[] = {
     CASE("max 2x2", 1, MOST(ALL(2), ALL(2), ALL(0)), 1, 8, 10, 3),
@@ -84,7 +84,8 @@ static const struct op_case cases[] = {
 };
 
 #define REJECT(NAME, WORD, PARAMS, DTYPE, ...) \
-    { .name = NAME, .params = PARAMS, .in = { { DTYPE, RANK(__VA_ARGS__), { __VA_ARGS__ } } }, .count = 1, .word = WORD }
+    { .name = NAME, .params = PARAMS, .in = { { DTYPE, RANK(__VA_ARGS__), { __VA_ARGS__ } } }, .count = 1, \
+      .word = WORD }
 
 static const struct op_rejection rejections[] = {
     REJECT("x without batch", "must be f32 [B, H, W, C]", MOST(ALL(2), ALL(2), ALL(0)), VKR_F32, 5, 5, 3),
@@ -92,8 +93,8 @@ static const struct op_rejection rejections[] = {
     REJECT("x too large", "2^31", MOST(ALL(2), ALL(2), ALL(0)), VKR_F32, 1, 65536, 65536, 1),
     REJECT("window larger than x", "exceeds x", MOST(ALL(7), ALL(1), ALL(0)), VKR_F32, 1, 5, 9, 3),
     REJECT("padding of a whole window", "half the window", MOST(ALL(2), ALL(1), ALL(2)), VKR_F32, 1, 5, 9, 3),
-    REJECT("unknown kind", "neither maximum nor average", &(const struct vkr_pool){ .kind = (enum vkr_pool_kind)7 }, VKR_F32,
-           1, 5, 9, 3),
+    REJECT("unknown kind", "neither maximum nor average", &(const struct vkr_pool){ .kind = (enum vkr_pool_kind)7 },
+           VKR_F32, 1, 5, 9, 3),
 };
 
 static const struct vkr_choice choices[] = {

@@ -105,7 +105,6 @@ static const struct op_case cases[] = {
     CASE("cubic 7 to 16", VKR_CUBIC, SIZE(0, 16, 16), 1, 7, 7, 6),
     CASE("cubic down", VKR_CUBIC, SIZE(0, 9, 13), 2, 20, 22, 3),
     CASE("cubic from 1x2", VKR_CUBIC, SIZE(0, 5, 3), 1, 1, 2, 5),
-    CASE("same size", VKR_CUBIC, SIZE(0, 5, 3), 1, 5, 3, 5),
     WEIGHT("relative positions 27 to 11", VKR_F32, VKR_LINEAR, SIZE(0, 11, 1), 1, 27, 1, 16),
     WEIGHT("relative positions 27 to 127 f16", VKR_F16, VKR_LINEAR, SIZE(0, 127, 1), 1, 27, 1, 64),
     WEIGHT("position embedding 14 to 64 f16", VKR_F16, VKR_CUBIC, SIZE(0, 64, 64), 1, 14, 14, 2),
