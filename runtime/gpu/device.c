@@ -274,6 +274,8 @@ static vks_status wait_fence(struct vkr_device *device, VkFence fence)
     VkResult result;
     if (!vkr_vk_inject(&result))
         result = device->vk.vkWaitForFences(device->handle, 1, &fence, VK_TRUE, WAIT_SECONDS * 1000000000ull);
+    if (result < 0)             /* a lost device answers at once; any other must be done with the caller's memory */
+        device->vk.vkWaitForFences(device->handle, 1, &fence, VK_TRUE, UINT64_MAX);
     return result == VK_SUCCESS ? VKS_OK : vkr_vk_status("vkWaitForFences(", result);
 }
 
