@@ -1,0 +1,222 @@
+/* sam.c: SAM (arXiv 2304.02643), and MedSAM (arXiv 2304.12306), which is the same network with other preprocessing,
+ * another mask rule and box prompts only. Their checkpoints cannot be told apart by their tensors. */
+#include "models/sam_decoder.h"
+#include "models/sam_encoder.h"
+#include "models/sam_keys.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+struct sam {
+    struct network network;             /* first */
+    struct schema schema;
+    struct sam_encoder encoder;
+    struct sam_decoder decoder;
+};
+
+/* ---- building ------------------------------------------------------------------------------------------------- */
+
+static void encode(const struct network *network, struct nn n, struct vkr_slot *embedding)
+{
+    sam_encoder_build(&((const struct sam *)network)->encoder, n, embedding);
+}
+
+static void decode(const struct network *network, struct nn n, struct vkr_slot *embedding, const struct decode_shape *shape)
+{
+    sam_decoder_build(&((const struct sam *)network)->decoder, n, embedding, shape);
+}
+
+static uint32_t tokens(const struct network *network, const struct prompt_object *object)
+{
+    (void)network;
+    return sam_prompt_tokens(object);
+}
+
+static void embed(const struct network *network, const struct prompt_object *object, float *sparse)
+{
+    sam_prompt_embed(&((const struct sam *)network)->decoder.prompt, object, sparse);
+}
+
+static vks_status read_param(const struct network *network, const char *name, const struct vkr_desc *desc, void *dst)
+{
+    const struct sam *sam = (const struct sam *)network;
+    return sam_decoder_read(&sam->decoder, &sam->schema, name, desc, dst);
+}
+
+/* ---- recognising ---------------------------------------------------------------------------------------------- */
+
+static bool is_transformers(const struct weights *weights)
+{
+    return weights_find(weights, "vision_encoder.patch_embed.projection.weight") != NULL;
+}
+
+static bool matches_sam(const struct weights *weights, const char *file_name)
+{
+    (void)file_name;
+    return is_transformers(weights) || (weights_find(weights, "image_encoder.patch_embed.proj.weight") != NULL &&
+                                        weights_find(weights, "image_encoder.blocks.0.attn.qkv.weight") != NULL &&
+                                        weights_find(weights, "mask_decoder.mask_tokens.weight") != NULL);
+}
+
+static bool contains_word(const char *text, const char *word)
+{
+    size_t length = strlen(word);
+    for (; *text; text++) {
+        size_t i = 0;
+        while (i < length && tolower((unsigned char)text[i]) == word[i])
+            i++;
+        if (i == length)
+            return true;
+    }
+    return false;
+}
+
+static bool matches_medsam(const struct weights *weights, const char *file_name)
+{
+    return contains_word(file_name, "medsam") && matches_sam(weights, file_name);
+}
+
+/* ---- describing ----------------------------------------------------------------------------------------------- */
+
+static void describe_variant(struct sam *sam)
+{
+    static const struct { uint32_t width, depth; const char *name; } known[] = { { 768, 12, "vit_b" },
+                                                                                  { 1024, 24, "vit_l" },
+                                                                                  { 1280, 32, "vit_h" } };
+    const struct sam_encoder *e = &sam->encoder;
+    struct network *network = &sam->network;
+    snprintf(network->variant, sizeof network->variant, "custom %ux%u", e->width, e->depth);
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (known[i].width == e->width && known[i].depth == e->depth)
+            snprintf(network->variant, sizeof network->variant, "%s", known[i].name);
+}
+
+static void describe(struct sam *sam, uint32_t unknown)
+{
+    struct network *network = &sam->network;
+    describe_variant(sam);
+    network->channels = sam->encoder.channels;
+    network->grid = sam->encoder.grid;
+    network->low = 4 * network->grid;
+    network->masks = sam->decoder.masks;
+    network->parameters = schema_elements(&sam->schema);
+    network->encoder_gmac = sam_encoder_gmac(&sam->encoder);
+    network->decoder_gmac = sam_decoder_gmac(&sam->decoder, 2);
+    if (unknown == 0)
+        return;
+    size_t used = strlen(network->note);
+    snprintf(network->note + used, sizeof network->note - used, "%s%u tensors of the file are left out.", used ? " " : "",
+             unknown);
+}
+
+static void describe_sam(struct network *network, uint32_t side, bool chosen)
+{
+    network->image = (struct image_spec){ .side = side,
+                                          .filter = RESAMPLE_PILLOW_BILINEAR,
+                                          .keep_aspect = true,
+                                          .normalisation = IMAGE_MEAN_STD,
+                                          .divisor = 1,
+                                          .mean = { 123.675f, 116.28f, 103.53f },
+                                          .std = { 58.395f, 57.12f, 57.375f } };
+    network->finish = (struct finish_spec){ .side = side };
+    snprintf(network->preprocessing, sizeof network->preprocessing,
+             "Pillow bilinear, longest side to %u, ImageNet mean and deviation, then zeros right and below", side);
+    if (!chosen)
+        snprintf(network->note, sizeof network->note,
+                 "Taken for SAM. A MedSAM checkpoint has the same tensors: if this is one, choose the family medsam.");
+}
+
+static void describe_medsam(struct network *network, uint32_t side, bool chosen)
+{
+    network->image = (struct image_spec){ .side = side, .filter = RESAMPLE_SKIMAGE_CUBIC, .normalisation = IMAGE_MIN_MAX };
+    network->finish = (struct finish_spec){ .sigmoid = true, .threshold = 0.5f };
+    snprintf(network->preprocessing, sizeof network->preprocessing,
+             "cubic spline with antialiasing to %u x %u whatever the aspect, minimum..maximum to 0..1", side, side);
+    if (!chosen)
+        snprintf(network->note, sizeof network->note,
+                 "Taken for MedSAM by the file's name. A SAM checkpoint has the same tensors: if this is one, choose the family "
+                 "sam.");
+}
+
+/* ---- opening -------------------------------------------------------------------------------------------------- */
+
+static void close_network(struct network *network)
+{
+    struct sam *sam = (struct sam *)network;
+    sam_decoder_free(&sam->decoder);
+    schema_free(&sam->schema);
+    vkr_free(sam);
+}
+
+static vks_status fill(struct sam *sam, const char *options, bool chosen)
+{
+    static const char *const keys[] = { "encoder_heads", "decoder_heads", "window_size", "global_blocks", "unknown", NULL };
+    static const char *const ignored[] = { "pixel_mean", "pixel_std", "prompt_encoder.shared_embedding.",
+                                           "shared_image_embedding.", NULL };
+    const struct hyper hyper = { options, sam->network.weights };
+    char unknown_rule[HYPER_TEXT] = "";
+    uint32_t unknown;
+    VKS_TRY(hyper_check(&hyper, keys));
+    VKS_REQUIRE(!hyper_text(&hyper, "unknown", unknown_rule) || strcmp(unknown_rule, "ignore") == 0, VKS_ERR_ARGUMENT,
+                "unknown=%s: the only rule for unknown tensors is ignore", unknown_rule);
+    VKS_TRY(sam_encoder_open(&sam->encoder, &sam->schema, &hyper));
+    VKS_TRY(sam_decoder_open(&sam->decoder, &sam->schema, &hyper, sam->encoder.grid));
+    VKS_REQUIRE(sam->decoder.channels == sam->encoder.channels, VKS_ERR_MODEL,
+                "the image encoder of this file gives %u channels, its mask decoder takes %u", sam->encoder.channels,
+                sam->decoder.channels);
+    VKS_TRY(schema_check(&sam->schema, sam->network.family->name, ignored, unknown_rule[0] == '\0', &unknown));
+    uint32_t side = sam->encoder.grid * sam->encoder.patch;
+    VKS_TRY(sam_decoder_load(&sam->decoder, &sam->schema, side));
+    if (sam->network.family == &family_medsam)
+        describe_medsam(&sam->network, side, chosen);
+    else
+        describe_sam(&sam->network, side, chosen);
+    describe(sam, unknown);
+    return VKS_OK;
+}
+
+static vks_status open_network(const struct family *family, const struct weights *weights, const char *options, bool chosen,
+                               struct network **out)
+{
+    struct sam *sam;
+    VKS_TRY(vkr_alloc(1, sizeof *sam, "a network", (void **)&sam));
+    sam->network.family = family;
+    sam->network.weights = weights;
+    sam->schema.weights = weights;
+    sam->schema.key = is_transformers(weights) ? sam_key_transformers : sam_key_published;
+    vks_status status = fill(sam, options, chosen);
+    if (status == VKS_OK)
+        *out = &sam->network;
+    else
+        close_network(&sam->network);
+    return status;
+}
+
+const struct family family_sam = {
+    .name = "sam",
+    .licence = "Apache-2.0",
+    .accepts = VKS_ACCEPTS_POINT | VKS_ACCEPTS_BOX | VKS_ACCEPTS_MASK,
+    .matches = matches_sam,
+    .open = open_network,
+    .close = close_network,
+    .encode = encode,
+    .decode = decode,
+    .tokens = tokens,
+    .embed = embed,
+    .read = read_param,
+};
+
+const struct family family_medsam = {
+    .name = "medsam",
+    .licence = "Apache-2.0",
+    .accepts = VKS_ACCEPTS_BOX,
+    .matches = matches_medsam,
+    .open = open_network,
+    .close = close_network,
+    .encode = encode,
+    .decode = decode,
+    .tokens = tokens,
+    .embed = embed,
+    .read = read_param,
+};

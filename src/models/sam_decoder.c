@@ -1,0 +1,123 @@
+/* sam_decoder.c: the mask decoder as a graph; reads like mask_decoder.py of the published code. */
+#include "models/sam_decoder.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const float norm_eps = 1e-5f, image_norm_eps = 1e-6f;
+
+/* Binary with broadcasting from batch 1 leaves the image shared by all objects as long as nothing tells them apart. */
+static struct vkr_tensor *dense_prompt(const struct sam_decoder *d, struct nn n, struct vkr_tensor *image,
+                                       const struct decode_shape *shape)
+{
+    uint32_t grid = d->grid, low = 4 * grid;
+    vkr_graph_push(n.graph, "prompt_encoder");
+    struct vkr_tensor *dense;
+    if (shape->mask) {
+        const struct nn_conv first = { d->mask_channels / 4, 2, 2, 0, true, VKR_ACT_NONE };
+        const struct nn_conv second = { d->mask_channels, 2, 2, 0, true, VKR_ACT_NONE };
+        const struct nn_conv last = { d->channels, 1, 1, 0, true, VKR_ACT_NONE };
+        struct vkr_tensor *x = vkr_graph_input(n.graph, "mask", vkr_f32(3, shape->objects, low, low));
+        x = vkr_reshape(n.graph, x, vkr_f32(4, shape->objects, low, low, 1));
+        vkr_graph_push(n.graph, "mask_downscaling");
+        x = nn_layer_norm(n, "1", nn_conv(n, "0", x, &first), image_norm_eps);
+        x = vkr_unary(n.graph, x, VKR_ACT_GELU);
+        x = nn_layer_norm(n, "4", nn_conv(n, "3", x, &second), image_norm_eps);
+        x = vkr_unary(n.graph, x, VKR_ACT_GELU);
+        dense = nn_conv(n, "6", x, &last);
+        vkr_graph_mark(n.graph, dense, NULL);
+        vkr_graph_pop(n.graph);
+        dense = vkr_reshape(n.graph, dense, vkr_f32(3, shape->objects, grid * grid, d->channels));
+    } else {
+        dense = nn_param(n, "no_mask_embed.weight", vkr_f32(2, 1, d->channels));
+        dense = vkr_reshape(n.graph, dense, vkr_f32(3, 1, 1, d->channels));
+    }
+    vkr_graph_pop(n.graph);
+    return vkr_add(n.graph, image, dense);
+}
+
+/* [B, 1 + masks + prompt tokens, C]: the IoU token, one token per mask, the prompts. */
+static struct vkr_tensor *all_tokens(const struct sam_decoder *d, struct nn n, const struct decode_shape *shape)
+{
+    struct vkr_tensor *iou = nn_param(n, "iou_token.weight", vkr_f32(2, 1, d->channels));
+    struct vkr_tensor *mask = nn_param(n, "mask_tokens.weight", vkr_f32(2, d->masks, d->channels));
+    struct vkr_tensor *own = vkr_concat(n.graph, iou, mask, 0);
+    own = vkr_reshape(n.graph, own, vkr_f32(3, 1, 1 + d->masks, d->channels));
+    if (shape->objects > 1)
+        own = vkr_broadcast(n.graph, own, vkr_f32(3, shape->objects, 1 + d->masks, d->channels));
+    if (shape->tokens == 0)
+        return own;
+    struct vkr_tensor *sparse = vkr_graph_input(n.graph, "sparse", vkr_f32(3, shape->objects, shape->tokens, d->channels));
+    return vkr_concat(n.graph, own, sparse, 1);
+}
+
+/* [B, N, C] on the grid to [B, 16 N, C / 8]. */
+static struct vkr_tensor *upscale(const struct sam_decoder *d, struct nn n, struct vkr_tensor *image)
+{
+    uint32_t batch = image->desc.dim[0], low = 4 * d->grid;
+    vkr_graph_push(n.graph, "output_upscaling");
+    struct vkr_tensor *x = vkr_reshape(n.graph, image, vkr_f32(4, batch, d->grid, d->grid, d->channels));
+    x = nn_layer_norm(n, "1", nn_conv_transpose(n, "0", x, d->channels / 4, 2, VKR_ACT_NONE), image_norm_eps);
+    x = vkr_unary(n.graph, x, VKR_ACT_GELU);
+    x = nn_conv_transpose(n, "3", x, d->channels / 8, 2, VKR_ACT_GELU);
+    vkr_graph_mark(n.graph, x, NULL);
+    vkr_graph_pop(n.graph);
+    return vkr_reshape(n.graph, x, vkr_f32(3, batch, low * low, d->channels / 8));
+}
+
+/* One small network per mask turns its token into the weights of a linear map: [B, masks, C / 8]. */
+static struct vkr_tensor *hyper_weights(const struct sam_decoder *d, struct nn n, struct vkr_tensor *tokens)
+{
+    struct vkr_tensor *all = NULL;
+    for (uint32_t i = 0; i < d->masks; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "output_hypernetworks_mlps.%u", i);
+        struct vkr_tensor *token = vkr_slice(n.graph, tokens, 1, 1 + i, 1);
+        struct vkr_tensor *weights = nn_mlp_head(n, name, token, d->channels, d->channels / 8, d->hyper_depth);
+        all = all ? vkr_concat(n.graph, all, weights, 1) : weights;
+    }
+    return vkr_graph_mark(n.graph, all, "hyper_in");
+}
+
+void sam_decoder_build(const struct sam_decoder *d, struct nn n, struct vkr_slot *embedding,
+                       const struct decode_shape *shape)
+{
+    uint32_t cells = d->grid * d->grid, low = 4 * d->grid;
+    const struct nn_two_way two_way = { d->depth, d->heads, d->cross_inner, d->hidden, norm_eps };
+    struct vkr_tensor *image = embedding ? vkr_graph_slot(n.graph, embedding)
+                                         : vkr_graph_input(n.graph, "embedding", vkr_f32(3, d->grid, d->grid, d->channels));
+    image = dense_prompt(d, n, vkr_reshape(n.graph, image, vkr_f32(3, 1, cells, d->channels)), shape);
+    struct vkr_tensor *position = vkr_graph_param(n.graph, "prompt_encoder.dense_pe", vkr_f32(3, 1, cells, d->channels));
+    vkr_graph_push(n.graph, "mask_decoder");
+    struct vkr_tensor *tokens = all_tokens(d, n, shape);
+    struct nn_two_way_result result = nn_two_way(n, "transformer", tokens, image, position, &two_way);
+    struct vkr_tensor *masks = vkr_matmul(n.graph, hyper_weights(d, n, result.tokens), upscale(d, n, result.image), NULL, NULL,
+                                          VKR_ACT_NONE);
+    struct vkr_tensor *iou = nn_mlp_head(n, "iou_prediction_head", vkr_slice(n.graph, result.tokens, 1, 0, 1), d->iou_hidden,
+                                         d->masks, d->iou_depth);
+    vkr_graph_pop(n.graph);
+    masks = vkr_reshape(n.graph, masks, vkr_f32(4, shape->objects, d->masks, low, low));
+    vkr_graph_output(n.graph, masks, "masks");
+    vkr_graph_output(n.graph, vkr_reshape(n.graph, iou, vkr_f32(2, shape->objects, d->masks)), "iou");
+}
+
+vks_status sam_decoder_read(const struct sam_decoder *d, const struct schema *schema, const char *name,
+                            const struct vkr_desc *desc, void *dst)
+{
+    uint64_t elements = vkr_numel(desc);
+    VKS_REQUIRE(desc->dtype == VKR_F32 || desc->dtype == VKR_F16, VKS_ERR_INTERNAL, "%s is wanted as %s", name,
+                vkr_dtype_name(desc->dtype));
+    const struct schema_entry *entry = schema_find(schema, name);
+    if (entry) {
+        VKS_REQUIRE(elements == vkr_numel(&entry->desc), VKS_ERR_INTERNAL, "%s is used as %s, but is %s", name,
+                    VKR_SHAPE(desc), VKR_SHAPE(&entry->desc));
+        VKS_TRY(weights_read(schema->weights, entry->found, desc->dtype, dst));
+        weights_release(schema->weights, entry->found);
+        return VKS_OK;
+    }
+    bool dense = elements == (uint64_t)d->grid * d->grid * d->channels && desc->dtype == VKR_F32 &&
+                 strcmp(name, "prompt_encoder.dense_pe") == 0;
+    VKS_REQUIRE(dense, VKS_ERR_INTERNAL, "no tensor of this network is called %s", name);
+    sam_prompt_dense(&d->prompt, d->grid, dst);
+    return VKS_OK;
+}

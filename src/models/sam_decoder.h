@@ -1,0 +1,39 @@
+/* sam_decoder.h: SAM's prompt encoder and mask decoder (arXiv 2304.02643), shared by every family that kept them. */
+#ifndef VKS_SAM_DECODER_H
+#define VKS_SAM_DECODER_H
+
+#include "models/family.h"
+#include "models/hyper.h"
+#include "models/sam_prompt.h"
+#include "models/schema.h"
+
+struct sam_decoder {
+    uint32_t channels;                  /* C */
+    uint32_t grid;                      /* of the embedding; logits are 4 * grid wide */
+    uint32_t masks;                     /* mask tokens: 4 */
+    uint32_t depth, heads, cross_inner, hidden;         /* two-way transformer */
+    uint32_t hyper_depth, iou_depth, iou_hidden;        /* heads */
+    uint32_t mask_channels;             /* of mask_downscaling, second stage */
+    struct sam_prompt prompt;
+};
+
+/* Hyper-parameters from shapes and the option decoder_heads, then adds all tensors to `schema`. `grid` is the encoder's.
+ * Errors: MODEL (what is needed to tell is missing or absurd), ARGUMENT (option). */
+vks_status sam_decoder_open(struct sam_decoder *decoder, struct schema *schema, const struct hyper *hyper, uint32_t grid);
+
+/* After schema_check: reads what prompt encoding needs. `side` as in struct sam_prompt. */
+vks_status sam_decoder_load(struct sam_decoder *decoder, const struct schema *schema, uint32_t side);
+void sam_decoder_free(struct sam_decoder *decoder);
+
+/* family.decode. */
+void sam_decoder_build(const struct sam_decoder *decoder, struct nn n, struct vkr_slot *embedding,
+                       const struct decode_shape *shape);
+
+/* family.read: tensors of the schema, and the derived constant "prompt_encoder.dense_pe" [1, grid * grid, C]. */
+vks_status sam_decoder_read(const struct sam_decoder *decoder, const struct schema *schema, const char *name,
+                            const struct vkr_desc *desc, void *dst);
+
+/* 10^9 multiply-adds of one object with `tokens` prompt tokens. */
+double sam_decoder_gmac(const struct sam_decoder *decoder, uint32_t tokens);
+
+#endif

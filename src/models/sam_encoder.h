@@ -1,0 +1,29 @@
+/* sam_encoder.h: SAM's image encoder: a ViT whose blocks attend within windows or globally (ViTDet, arXiv 2203.16527),
+ * and a convolutional neck. */
+#ifndef VKS_SAM_ENCODER_H
+#define VKS_SAM_ENCODER_H
+
+#include "models/hyper.h"
+#include "models/schema.h"
+#include "nn/nn.h"
+
+enum { SAM_DEPTH = 64 };
+
+struct sam_encoder {
+    uint32_t width, depth, heads, hidden;       /* of the transformer */
+    uint32_t patch, grid;                       /* pixels per cell, cells per side */
+    uint32_t channels;                          /* of the embedding */
+    struct sam_block { uint32_t window, table_h, table_w; } blocks[SAM_DEPTH];  /* window 0: global; table 0: none */
+};
+
+/* Hyper-parameters from shapes and the options encoder_heads, window_size and global_blocks, then adds all tensors to
+ * `schema`. Errors: MODEL, ARGUMENT. */
+vks_status sam_encoder_open(struct sam_encoder *encoder, struct schema *schema, const struct hyper *hyper);
+
+/* family.encode. */
+void sam_encoder_build(const struct sam_encoder *encoder, struct nn n, struct vkr_slot *embedding);
+
+/* 10^9 multiply-adds of one image. */
+double sam_encoder_gmac(const struct sam_encoder *encoder);
+
+#endif
