@@ -9,17 +9,6 @@
 
 /* ---- opening ------------------------------------------------------------------------------------------------ */
 
-/* The mapped pages of a weight are of no use once it is on the device: without this, a model would be resident twice. */
-static vks_status read_parameter(void *user, const char *name, const struct vkr_desc *desc, void *dst)
-{
-    vks_model *model = user;
-    VKS_TRY(family_read(model->network, name, desc, dst));
-    const struct weights_entry *entry = model->bytes ? NULL : weights_find(model->weights, name);
-    if (entry)
-        weights_release(model->weights, entry);
-    return VKS_OK;
-}
-
 static vks_status choose_precision(vks_precision wish, const struct vkr_caps *caps, bool *half)
 {
     bool can = (caps->bits & VKR_CAP_F16) != 0;
@@ -42,7 +31,7 @@ static vks_status open_network(vks_model *model, const char *path, const vks_mod
     const struct family_wish wish = { .family = params->family, .options = params->options, .file_name = path };
     VKS_TRY(family_open(model->weights, &wish, &model->network));
     VKS_TRY(choose_precision(params->precision, &model->context->target.caps, &model->half));
-    const struct vkr_params_source source = { read_parameter, model };
+    const struct vkr_params_source source = { family_read, model->network };
     VKS_TRY(vkr_params_create(model->context->device, &source, &model->params));
     const struct network *network = model->network;
     vkr_log(&model->context->log, VKS_LOG_INFO, "%s %s, %s weights, licence of the published checkpoints: %s",
