@@ -1,0 +1,222 @@
+/* main.c: vksegdev, the developer's tool: argument table and exit codes. */
+#include "dev.h"
+
+#include "base/status.h"
+#include "gpu/device.h"
+#include "graph/graph.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char usage[] =
+    "vksegdev: look inside vkseg\n"
+    "\n"
+    "  inspect weights FILE                  tensors of a checkpoint\n"
+    "  inspect graph MODEL [--stage S]       nodes, before lowering (S: encode, the default, or decode)\n"
+    "  inspect plan MODEL [--stage S]        dispatches, offsets, barriers, submissions\n"
+    "  inspect memory MODEL                  estimated device bytes of both stages, f32 and f16\n"
+    "  inspect shaders                       compiled and declined variants, and what the device can run\n"
+    "  inspect device                        capabilities and limits\n"
+    "  check golden CASE_DIR [-m MODEL]      run a golden case, print every array's error and tolerance\n"
+    "  check nodes MODEL                     marked tensors of the encoder: chosen variants against base variants\n"
+    "  synth TABLE.tsv -o FILE.safetensors   the checkpoint a weight table describes\n"
+    "\n"
+    "  -d DEVICE          auto, N, name:TEXT, uuid:HEX, cpu\n"
+    "  --as PRESET        inspect graph, plan, memory: minimum, lavapipe, phone or desktop instead of a device\n"
+    "  --options K=V,..   runtime options, as in `vkseg help options`\n"
+    "  --precision P      auto, f32, f16\n"
+    "  --family NAME, --model-option K=V,..\n"
+    "  --points N --boxes N --objects N --mask   prompts of --stage decode (default: one point, one object)\n"
+    "  --tolerance X      check nodes: largest error relative to the tensor's maximum (default 0.02)\n"
+    "  -o FILE, --overwrite, -v\n";
+
+/* ---- arguments ---------------------------------------------------------------------------------------------- */
+
+static bool parse_number(const char *text, uint32_t *out)
+{
+    char *end;
+    unsigned long value = strtoul(text, &end, 10);
+    if (end == text || *end || value > 1000000)
+        return false;
+    *out = (uint32_t)value;
+    return true;
+}
+
+static bool parse_precision(const char *text, vks_precision *out)
+{
+    static const char *const names[] = { "auto", "f32", "f16" };
+    for (unsigned i = 0; i < 3; i++) {
+        if (strcmp(text, names[i]) == 0) {
+            *out = (vks_precision)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool take_value(struct args *args, const char *flag, const char *value)
+{
+    const struct {
+        const char *flag;
+        const char **text;
+        uint32_t *number;
+    } table[] = {
+        { "-m", &args->model, NULL },
+        { "-d", &args->device, NULL },
+        { "-o", &args->output, NULL },
+        { "--stage", &args->stage, NULL },
+        { "--as", &args->preset, NULL },
+        { "--options", &args->options, NULL },
+        { "--family", &args->family, NULL },
+        { "--model-option", &args->model_options, NULL },
+        { "--tolerance", &args->tolerance, NULL },
+        { "--points", NULL, &args->points },
+        { "--boxes", NULL, &args->boxes },
+        { "--objects", NULL, &args->objects },
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        if (strcmp(flag, table[i].flag) != 0)
+            continue;
+        if (table[i].text)
+            *table[i].text = value;
+        else if (!parse_number(value, table[i].number)) {
+            fprintf(stderr, "vksegdev: %s %s: expected a number\n", flag, value);
+            return false;
+        }
+        return true;
+    }
+    if (strcmp(flag, "--precision") == 0 && parse_precision(value, &args->precision))
+        return true;
+    fprintf(stderr, "vksegdev: unknown flag or value: %s %s; see vksegdev help\n", flag, value);
+    return false;
+}
+
+static bool take_flag(struct args *args, const char *flag)
+{
+    if (strcmp(flag, "--overwrite") == 0)
+        return args->overwrite = true;
+    if (strcmp(flag, "--mask") == 0)
+        return args->mask = true;
+    if (strcmp(flag, "-v") == 0)
+        return args->verbose = true;
+    return false;
+}
+
+bool args_parse(struct args *args, int argc, char **argv)
+{
+    memset(args, 0, sizeof *args);
+    args->points = args->objects = UINT32_MAX;      /* not said */
+    for (int i = 0; i < argc; i++) {
+        if (argv[i][0] != '-') {
+            if (args->words == sizeof args->word / sizeof *args->word) {
+                fprintf(stderr, "vksegdev: too many arguments at \"%s\"; see vksegdev help\n", argv[i]);
+                return false;
+            }
+            args->word[args->words++] = argv[i];
+        } else if (!take_flag(args, argv[i])) {
+            if (i + 1 == argc) {
+                fprintf(stderr, "vksegdev: unknown flag, or a value is missing after %s; see vksegdev help\n", argv[i]);
+                return false;
+            }
+            if (!take_value(args, argv[i], argv[i + 1]))
+                return false;
+            i++;
+        }
+    }
+    if (args->objects == UINT32_MAX)
+        args->objects = 1;
+    if (args->points == UINT32_MAX)
+        args->points = args->boxes || args->mask ? 0 : 1;
+    return true;
+}
+
+/* ---- statuses, contexts, models ----------------------------------------------------------------------------- */
+
+int dev_finish(vks_status status)
+{
+    static const int codes[] = {
+        [VKS_OK] = 0,            [VKS_ERR_ARGUMENT] = 2,    [VKS_ERR_NOT_FOUND] = 3,     [VKS_ERR_CORRUPT] = 4,
+        [VKS_ERR_MODEL] = 5,     [VKS_ERR_SHAPE] = 1,       [VKS_ERR_UNSUPPORTED] = 4,   [VKS_ERR_NO_DEVICE] = 6,
+        [VKS_ERR_HOST_MEMORY] = 7, [VKS_ERR_DEVICE_MEMORY] = 7, [VKS_ERR_DEVICE_LOST] = 8, [VKS_ERR_TIMEOUT] = 8,
+        [VKS_ERR_OUTPUT] = 9,    [VKS_ERR_CHECK] = 11,      [VKS_ERR_CANCELLED] = 12,    [VKS_ERR_INTERNAL] = 1,
+    };
+    if (status != VKS_OK)
+        fprintf(stderr, "vksegdev: %s: %s\n", vks_status_name(status), vks_last_error());
+    return (unsigned)status < sizeof codes / sizeof *codes ? codes[status] : 1;
+}
+
+static void print_log(void *user, vks_log_level level, const char *message)
+{
+    static const char *const names[] = { "error", "warning", "info", "debug" };
+    (void)user;
+    fprintf(stderr, "%s: %s\n", names[level], message);
+}
+
+vks_status dev_context(const struct args *args, vks_context **out)
+{
+    const vks_context_params params = { .struct_size = sizeof params,
+                                        .device = args->device,
+                                        .options = args->options,
+                                        .use_environment = 1,
+                                        .log_level = args->verbose ? VKS_LOG_DEBUG : VKS_LOG_WARNING,
+                                        .log = print_log };
+    return vks_context_create(&params, out);
+}
+
+vks_status dev_model(const struct args *args, vks_context *context, vks_model **out)
+{
+    const vks_model_params params = { .struct_size = sizeof params,
+                                      .family = args->family,
+                                      .options = args->model_options,
+                                      .precision = args->precision };
+    vks_status status = vks_model_load(context, args->model, &params, out);
+    return status == VKS_ERR_NOT_FOUND ? VKS_ERR_MODEL : status;
+}
+
+vks_status dev_target(const struct args *args, struct vkr_target *out)
+{
+    static const struct {
+        const char *name;
+        struct vkr_caps (*make)(void);
+    } presets[] = {
+        { "minimum", vkr_caps_minimum }, { "lavapipe", vkr_caps_lavapipe },
+        { "phone", vkr_caps_phone },     { "desktop", vkr_caps_desktop },
+    };
+    memset(out, 0, sizeof *out);
+    VKS_TRY(vkr_options_parse(&out->options, args->options));
+    if (!args->preset) {
+        struct vkr_device *device = NULL;
+        VKS_TRY(vkr_device_open(args->device, &out->options, NULL, &device));
+        out->caps = *vkr_device_caps(device);
+        vkr_device_release(&device);
+        return VKS_OK;
+    }
+    for (size_t i = 0; i < sizeof presets / sizeof *presets; i++) {
+        if (strcmp(args->preset, presets[i].name) == 0) {
+            out->caps = presets[i].make();
+            return vkr_caps_mask(&out->caps, out->options.caps);
+        }
+    }
+    return vks_fail(VKS_ERR_ARGUMENT, "--as %s: expected minimum, lavapipe, phone or desktop", args->preset);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct {
+        const char *name;
+        int (*run)(const struct args *);
+    } commands[] = { { "inspect", cmd_inspect }, { "check", cmd_check }, { "synth", cmd_synth } };
+    if (argc < 2 || strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0) {
+        fputs(usage, argc < 2 ? stderr : stdout);
+        return argc < 2 ? 2 : 0;
+    }
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        if (strcmp(argv[1], commands[i].name) == 0) {
+            struct args args;
+            return args_parse(&args, argc - 2, argv + 2) ? commands[i].run(&args) : 2;
+        }
+    }
+    fprintf(stderr, "vksegdev: there is no command \"%s\"; see vksegdev help\n", argv[1]);
+    return 2;
+}
