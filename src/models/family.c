@@ -56,9 +56,10 @@ static vks_status by_content(const struct weights *weights, const char *file_nam
             return VKS_OK;
         }
     uint32_t count = weights_count(weights);
-    return vks_fail(VKS_ERR_MODEL,
-                    "the %u tensors of this %s file (first %.100s) are of no model family of this version, which knows %s",
-                    count, weights_format(weights), count ? weights_at(weights, 0)->name : "none", list);
+    return vks_fail(
+        VKS_ERR_MODEL,
+        "the %u tensors of this %s file (first %.100s) are of no model family of this version, which knows %s", count,
+        weights_format(weights), count ? weights_at(weights, 0)->name : "none", list);
 }
 
 vks_status family_open(const struct weights *weights, const struct family_wish *wish, struct network **out)

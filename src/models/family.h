@@ -22,27 +22,30 @@ struct family;
 /* What families have in common; each family's own struct begins with it. */
 struct network {
     const struct family *family;
-    const struct weights *weights;      /* borrowed: must outlive the network */
-    char variant[64];                   /* "vit_b", or "custom ..." */
-    char note[256];                     /* what the user should know; may be "" */
-    char preprocessing[160];            /* one line */
-    struct image_spec image;            /* how pixels are prepared */
-    struct finish_spec finish;          /* how logits become masks */
-    uint32_t channels, grid;            /* embedding [grid, grid, channels] */
-    uint32_t low;                       /* side of the decoder's logits */
-    uint32_t masks;                     /* per object in "masks" and "iou": number 0 is the single mask, the others are
-                                           the candidates of VKS_PREDICT_MULTIMASK */
-    uint64_t parameters;                /* elements of the used tensors */
-    double encoder_gmac, decoder_gmac;  /* 10^9 multiply-adds of one image, of one box prompt */
+    const struct weights *weights;     /* borrowed: must outlive the network */
+    char variant[64];                  /* "vit_b", or "custom ..." */
+    char note[256];                    /* what the user should know; may be "" */
+    char preprocessing[160];           /* one line */
+    struct image_spec image;           /* how pixels are prepared */
+    struct finish_spec finish;         /* how logits become masks */
+    uint32_t channels, grid;           /* embedding [grid, grid, channels] */
+    uint32_t low;                      /* side of the decoder's logits */
+    uint32_t masks;                    /* per object in "masks" and "iou": number 0 is the single mask, the others are
+                                          the candidates of VKS_PREDICT_MULTIMASK */
+    uint64_t parameters;               /* elements of the used tensors */
+    double encoder_gmac, decoder_gmac; /* 10^9 multiply-adds of one image, of one box prompt */
 };
 
 /* One decoder graph: `objects` share the image; each has `tokens` rows in "sparse"; `mask`: all have a mask prompt. */
-struct decode_shape { uint32_t objects, tokens; bool mask; };
+struct decode_shape {
+    uint32_t objects, tokens;
+    bool mask;
+};
 
 struct family {
-    const char *name;                   /* "sam" */
-    const char *licence;                /* of the published checkpoints */
-    uint32_t accepts;                   /* VKS_ACCEPTS_* */
+    const char *name;    /* "sam" */
+    const char *licence; /* of the published checkpoints */
+    uint32_t accepts;    /* VKS_ACCEPTS_* */
 
     /* Is this file of the family? `file_name` is the base name, or "". Looks at names and shapes only. */
     bool (*matches)(const struct weights *weights, const char *file_name);
@@ -53,11 +56,11 @@ struct family {
     void (*close)(struct network *network);
 
     /* Graph builders; failures stick to the graph.
-     * encode: input "pixels" [side, side, 3] -> `embedding` [grid, grid, channels], stored into the slot, or, with a NULL
-     *   slot (estimates, tests), output "embedding".
-     * decode: reads the slot, or, with NULL, input "embedding" [grid, grid, channels]; input "sparse" [objects, tokens,
-     *   channels] (absent when tokens is 0); input "mask" [objects, low, low] (absent unless shape->mask) ->
-     *   outputs "masks" [objects, masks, low, low] and "iou" [objects, masks]. */
+     * encode: input "pixels" [side, side, 3] -> `embedding` [grid, grid, channels], stored into the slot, or, with a
+     * NULL slot (estimates, tests), output "embedding". decode: reads the slot, or, with NULL, input "embedding" [grid,
+     * grid, channels]; input "sparse" [objects, tokens, channels] (absent when tokens is 0); input "mask" [objects,
+     * low, low] (absent unless shape->mask) -> outputs "masks" [objects, masks, low, low] and "iou" [objects, masks].
+     */
     void (*encode)(const struct network *network, struct nn n, struct vkr_slot *embedding);
     void (*decode)(const struct network *network, struct nn n, struct vkr_slot *embedding,
                    const struct decode_shape *shape);
@@ -72,15 +75,16 @@ struct family {
 
 /* How to open: every field may be NULL. */
 struct family_wish {
-    const char *family;                 /* a family's name; NULL: recognise */
-    const char *options;                /* "key=value,key=value" */
-    const char *file_name;              /* path or base name of the checkpoint: a hint where shapes cannot tell */
+    const char *family;    /* a family's name; NULL: recognise */
+    const char *options;   /* "key=value,key=value" */
+    const char *file_name; /* path or base name of the checkpoint: a hint where shapes cannot tell */
 };
 
-/* Errors: MODEL (no family matches; or tensors missing, misshapen or unknown: the sentence names them, what was expected
- * and what was found), ARGUMENT (an unknown family name or option; the sentence lists the known), HOST_MEMORY. */
+/* Errors: MODEL (no family matches; or tensors missing, misshapen or unknown: the sentence names them, what was
+ * expected and what was found), ARGUMENT (an unknown family name or option; the sentence lists the known), HOST_MEMORY.
+ */
 vks_status family_open(const struct weights *weights, const struct family_wish *wish, struct network **out);
-void family_close(struct network **network);            /* accepts NULL content */
+void family_close(struct network **network); /* accepts NULL content */
 
 /* vkr_params_source.read with the network as `user`. */
 vks_status family_read(void *user, const char *name, const struct vkr_desc *desc, void *dst);

@@ -90,7 +90,8 @@ vks_status hyper_set(const struct hyper *hyper, const char *key, uint32_t count,
         marked[number] = true;
         if (*at == '\0')
             return VKS_OK;
-        VKS_REQUIRE(*at == '+', VKS_ERR_ARGUMENT, "%s=%s: write numbers below %u joined by +, or none", key, value, count);
+        VKS_REQUIRE(*at == '+', VKS_ERR_ARGUMENT, "%s=%s: write numbers below %u joined by +, or none", key, value,
+                    count);
         at++;
     }
 }

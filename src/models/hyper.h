@@ -6,11 +6,12 @@
 #include "weights/weights.h"
 
 struct hyper {
-    const char *options;                /* may be NULL */
-    const struct weights *weights;      /* for metadata; may be NULL */
+    const char *options;           /* may be NULL */
+    const struct weights *weights; /* for metadata; may be NULL */
 };
 
-/* Errors: ARGUMENT for a word without '=', or a key that is not in `known` (ends with NULL); the sentence lists them. */
+/* Errors: ARGUMENT for a word without '=', or a key that is not in `known` (ends with NULL); the sentence lists them.
+ */
 vks_status hyper_check(const struct hyper *hyper, const char *const *known);
 
 enum { HYPER_TEXT = 128 };

@@ -9,7 +9,7 @@
 #include <string.h>
 
 struct sam {
-    struct network network;             /* first */
+    struct network network; /* first */
     struct schema schema;
     struct sam_encoder encoder;
     struct sam_decoder decoder;
@@ -22,7 +22,8 @@ static void encode(const struct network *network, struct nn n, struct vkr_slot *
     sam_encoder_build(&((const struct sam *)network)->encoder, n, embedding);
 }
 
-static void decode(const struct network *network, struct nn n, struct vkr_slot *embedding, const struct decode_shape *shape)
+static void decode(const struct network *network, struct nn n, struct vkr_slot *embedding,
+                   const struct decode_shape *shape)
 {
     sam_decoder_build(&((const struct sam *)network)->decoder, n, embedding, shape);
 }
@@ -81,9 +82,10 @@ static bool matches_medsam(const struct weights *weights, const char *file_name)
 
 static void describe_variant(struct sam *sam)
 {
-    static const struct { uint32_t width, depth; const char *name; } known[] = { { 768, 12, "vit_b" },
-                                                                                  { 1024, 24, "vit_l" },
-                                                                                  { 1280, 32, "vit_h" } };
+    static const struct {
+        uint32_t width, depth;
+        const char *name;
+    } known[] = { { 768, 12, "vit_b" }, { 1024, 24, "vit_l" }, { 1280, 32, "vit_h" } };
     const struct sam_encoder *e = &sam->encoder;
     struct network *network = &sam->network;
     snprintf(network->variant, sizeof network->variant, "custom %ux%u", e->width, e->depth);
@@ -106,8 +108,8 @@ static void describe(struct sam *sam, uint32_t unknown)
     if (unknown == 0)
         return;
     size_t used = strlen(network->note);
-    snprintf(network->note + used, sizeof network->note - used, "%s%u tensors of the file are left out.", used ? " " : "",
-             unknown);
+    snprintf(network->note + used, sizeof network->note - used, "%s%u tensors of the file are left out.",
+             used ? " " : "", unknown);
 }
 
 static void describe_sam(struct network *network, uint32_t side, bool chosen)
@@ -129,13 +131,15 @@ static void describe_sam(struct network *network, uint32_t side, bool chosen)
 
 static void describe_medsam(struct network *network, uint32_t side, bool chosen)
 {
-    network->image = (struct image_spec){ .side = side, .filter = RESAMPLE_SKIMAGE_CUBIC, .normalisation = IMAGE_MIN_MAX };
+    network->image =
+        (struct image_spec){ .side = side, .filter = RESAMPLE_SKIMAGE_CUBIC, .normalisation = IMAGE_MIN_MAX };
     network->finish = (struct finish_spec){ .sigmoid = true, .threshold = 0.5f };
     snprintf(network->preprocessing, sizeof network->preprocessing,
              "cubic spline with antialiasing to %u x %u whatever the aspect, minimum..maximum to 0..1", side, side);
     if (!chosen)
         snprintf(network->note, sizeof network->note,
-                 "Taken for MedSAM by the file's name. A SAM checkpoint has the same tensors: if this is one, choose the family "
+                 "Taken for MedSAM by the file's name. A SAM checkpoint has the same tensors: if this is one, choose "
+                 "the family "
                  "sam.");
 }
 
@@ -151,7 +155,8 @@ static void close_network(struct network *network)
 
 static vks_status fill(struct sam *sam, const char *options, bool chosen)
 {
-    static const char *const keys[] = { "encoder_heads", "decoder_heads", "window_size", "global_blocks", "unknown", NULL };
+    static const char *const keys[] = { "encoder_heads", "decoder_heads", "window_size",
+                                        "global_blocks", "unknown",       NULL };
     static const char *const ignored[] = { "pixel_mean", "pixel_std", "prompt_encoder.shared_embedding.",
                                            "shared_image_embedding.", NULL };
     const struct hyper hyper = { options, sam->network.weights };
@@ -176,8 +181,8 @@ static vks_status fill(struct sam *sam, const char *options, bool chosen)
     return VKS_OK;
 }
 
-static vks_status open_network(const struct family *family, const struct weights *weights, const char *options, bool chosen,
-                               struct network **out)
+static vks_status open_network(const struct family *family, const struct weights *weights, const char *options,
+                               bool chosen, struct network **out)
 {
     struct sam *sam;
     VKS_TRY(vkr_alloc(1, sizeof *sam, "a network", (void **)&sam));

@@ -47,7 +47,8 @@ static struct vkr_tensor *all_tokens(const struct sam_decoder *d, struct nn n, c
         own = vkr_broadcast(n.graph, own, vkr_f32(3, shape->objects, 1 + d->masks, d->channels));
     if (shape->tokens == 0)
         return own;
-    struct vkr_tensor *sparse = vkr_graph_input(n.graph, "sparse", vkr_f32(3, shape->objects, shape->tokens, d->channels));
+    struct vkr_tensor *sparse =
+        vkr_graph_input(n.graph, "sparse", vkr_f32(3, shape->objects, shape->tokens, d->channels));
     return vkr_concat(n.graph, own, sparse, 1);
 }
 
@@ -84,17 +85,19 @@ void sam_decoder_build(const struct sam_decoder *d, struct nn n, struct vkr_slot
 {
     uint32_t cells = d->grid * d->grid, low = 4 * d->grid;
     const struct nn_two_way two_way = { d->depth, d->heads, d->cross_inner, d->hidden, norm_eps };
-    struct vkr_tensor *image = embedding ? vkr_graph_slot(n.graph, embedding)
-                                         : vkr_graph_input(n.graph, "embedding", vkr_f32(3, d->grid, d->grid, d->channels));
+    struct vkr_tensor *image = embedding
+                                   ? vkr_graph_slot(n.graph, embedding)
+                                   : vkr_graph_input(n.graph, "embedding", vkr_f32(3, d->grid, d->grid, d->channels));
     image = dense_prompt(d, n, vkr_reshape(n.graph, image, vkr_f32(3, 1, cells, d->channels)), shape);
-    struct vkr_tensor *position = vkr_graph_param(n.graph, "prompt_encoder.dense_pe", vkr_f32(3, 1, cells, d->channels));
+    struct vkr_tensor *position =
+        vkr_graph_param(n.graph, "prompt_encoder.dense_pe", vkr_f32(3, 1, cells, d->channels));
     vkr_graph_push(n.graph, "mask_decoder");
     struct vkr_tensor *tokens = all_tokens(d, n, shape);
     struct nn_two_way_result result = nn_two_way(n, "transformer", tokens, image, position, &two_way);
-    struct vkr_tensor *masks = vkr_matmul(n.graph, hyper_weights(d, n, result.tokens), upscale(d, n, result.image), NULL, NULL,
-                                          VKR_ACT_NONE);
-    struct vkr_tensor *iou = nn_mlp_head(n, "iou_prediction_head", vkr_slice(n.graph, result.tokens, 1, 0, 1), d->iou_hidden,
-                                         d->masks, d->iou_depth);
+    struct vkr_tensor *masks =
+        vkr_matmul(n.graph, hyper_weights(d, n, result.tokens), upscale(d, n, result.image), NULL, NULL, VKR_ACT_NONE);
+    struct vkr_tensor *iou = nn_mlp_head(n, "iou_prediction_head", vkr_slice(n.graph, result.tokens, 1, 0, 1),
+                                         d->iou_hidden, d->masks, d->iou_depth);
     vkr_graph_pop(n.graph);
     masks = vkr_reshape(n.graph, masks, vkr_f32(4, shape->objects, d->masks, low, low));
     vkr_graph_output(n.graph, masks, "masks");

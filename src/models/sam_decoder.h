@@ -8,18 +8,19 @@
 #include "models/schema.h"
 
 struct sam_decoder {
-    uint32_t channels;                  /* C */
-    uint32_t grid;                      /* of the embedding; logits are 4 * grid wide */
-    uint32_t masks;                     /* mask tokens: 4 */
-    uint32_t depth, heads, cross_inner, hidden;         /* two-way transformer */
-    uint32_t hyper_depth, iou_depth, iou_hidden;        /* heads */
-    uint32_t mask_channels;             /* of mask_downscaling, second stage */
+    uint32_t channels;                           /* C */
+    uint32_t grid;                               /* of the embedding; logits are 4 * grid wide */
+    uint32_t masks;                              /* mask tokens: 4 */
+    uint32_t depth, heads, cross_inner, hidden;  /* two-way transformer */
+    uint32_t hyper_depth, iou_depth, iou_hidden; /* heads */
+    uint32_t mask_channels;                      /* of mask_downscaling, second stage */
     struct sam_prompt prompt;
 };
 
-/* Hyper-parameters from shapes and the option decoder_heads, then adds all tensors to `schema`. `grid` is the encoder's.
- * Errors: MODEL (what is needed to tell is missing or absurd), ARGUMENT (option). */
-vks_status sam_decoder_open(struct sam_decoder *decoder, struct schema *schema, const struct hyper *hyper, uint32_t grid);
+/* Hyper-parameters from shapes and the option decoder_heads, then adds all tensors to `schema`. `grid` is the
+ * encoder's. Errors: MODEL (what is needed to tell is missing or absurd), ARGUMENT (option). */
+vks_status sam_decoder_open(struct sam_decoder *decoder, struct schema *schema, const struct hyper *hyper,
+                            uint32_t grid);
 
 /* After schema_check: reads what prompt encoding needs. `side` as in struct sam_prompt. */
 vks_status sam_decoder_load(struct sam_decoder *decoder, const struct schema *schema, uint32_t side);

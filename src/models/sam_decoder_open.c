@@ -8,9 +8,11 @@ static vks_status dimension(const struct schema *schema, const char *name, uint3
 {
     enum { LARGEST = 1 << 16 };
     const struct weights_entry *entry = schema_lookup(schema, name);
-    VKS_REQUIRE(entry, VKS_ERR_MODEL, "the tensor %s, which tells the size of the network, is missing in this file", name);
-    VKS_REQUIRE(entry->desc.rank == rank && entry->desc.dim[axis] > 0 && entry->desc.dim[axis] <= LARGEST, VKS_ERR_MODEL,
-                "%s: expected %u dimensions of 1 to %d, the file has %s", entry->name, rank, LARGEST, VKR_SHAPE(&entry->desc));
+    VKS_REQUIRE(entry, VKS_ERR_MODEL, "the tensor %s, which tells the size of the network, is missing in this file",
+                name);
+    VKS_REQUIRE(entry->desc.rank == rank && entry->desc.dim[axis] > 0 && entry->desc.dim[axis] <= LARGEST,
+                VKS_ERR_MODEL, "%s: expected %u dimensions of 1 to %d, the file has %s", entry->name, rank, LARGEST,
+                VKR_SHAPE(&entry->desc));
     *out = entry->desc.dim[axis];
     return VKS_OK;
 }
@@ -30,10 +32,12 @@ static uint32_t count_modules(const struct schema *schema, const char *prefix, c
 
 static vks_status measure(struct sam_decoder *d, const struct schema *schema)
 {
-    static const char layers[] = "mask_decoder.transformer.layers", hyper[] = "mask_decoder.output_hypernetworks_mlps.0.layers";
+    static const char layers[] = "mask_decoder.transformer.layers",
+                      hyper[] = "mask_decoder.output_hypernetworks_mlps.0.layers";
     VKS_TRY(dimension(schema, "mask_decoder.mask_tokens.weight", 2, 0, &d->masks));
     VKS_TRY(dimension(schema, "mask_decoder.mask_tokens.weight", 2, 1, &d->channels));
-    VKS_TRY(dimension(schema, "mask_decoder.transformer.layers.0.cross_attn_token_to_image.q_proj.weight", 2, 0, &d->cross_inner));
+    VKS_TRY(dimension(schema, "mask_decoder.transformer.layers.0.cross_attn_token_to_image.q_proj.weight", 2, 0,
+                      &d->cross_inner));
     VKS_TRY(dimension(schema, "mask_decoder.transformer.layers.0.mlp.lin1.weight", 2, 0, &d->hidden));
     VKS_TRY(dimension(schema, "mask_decoder.iou_prediction_head.layers.0.weight", 2, 0, &d->iou_hidden));
     VKS_TRY(dimension(schema, "prompt_encoder.mask_downscaling.3.weight", 4, 0, &d->mask_channels));
@@ -43,7 +47,8 @@ static vks_status measure(struct sam_decoder *d, const struct schema *schema)
     VKS_REQUIRE(d->channels % 8 == 0 && d->mask_channels % 4 == 0 && d->masks >= 2 && d->masks <= 16 && d->depth >= 1 &&
                     d->hyper_depth >= 1 && d->iou_depth >= 1,
                 VKS_ERR_MODEL,
-                "a mask decoder of width %u with %u mask tokens, %u layers, %u mask input channels is none this version can run",
+                "a mask decoder of width %u with %u mask tokens, %u layers, %u mask input channels is none this "
+                "version can run",
                 d->channels, d->masks, d->depth, d->mask_channels);
     return VKS_OK;
 }
@@ -142,8 +147,8 @@ vks_status sam_decoder_open(struct sam_decoder *d, struct schema *schema, const 
     VKS_TRY(measure(d, schema));
     VKS_TRY(hyper_number(hyper, "decoder_heads", 1, 1024, 8, &d->heads));
     VKS_REQUIRE(d->channels % d->heads == 0 && d->cross_inner % d->heads == 0, VKS_ERR_MODEL,
-                "%u decoder heads do not divide the widths %u and %u of this file; set the option decoder_heads", d->heads,
-                d->channels, d->cross_inner);
+                "%u decoder heads do not divide the widths %u and %u of this file; set the option decoder_heads",
+                d->heads, d->channels, d->cross_inner);
     add_tensors(schema, d);
     return VKS_OK;
 }
@@ -165,7 +170,8 @@ double sam_decoder_gmac(const struct sam_decoder *d, uint32_t tokens)
     double cross = 2 * (t + cells) * c * inner + 2 * t * cells * inner;
     double layer = self + 2 * cross + 2 * t * c * d->hidden;
     double heads = d->masks * ((d->hyper_depth - 1) * c * c + c * c / 8) + c * d->iou_hidden +
-                   (d->iou_depth > 1 ? (d->iou_depth - 2.0) * d->iou_hidden * d->iou_hidden : 0) + (double)d->iou_hidden * d->masks;
+                   (d->iou_depth > 1 ? (d->iou_depth - 2.0) * d->iou_hidden * d->iou_hidden : 0) +
+                   (double)d->iou_hidden * d->masks;
     double upscaling = cells * c * c + 4 * cells * (c / 4) * (c / 2) + 16 * cells * d->masks * c / 8;
     return (d->depth * layer + cross + heads + upscaling) * 1e-9;
 }

@@ -10,10 +10,12 @@
 enum { SAM_DEPTH = 64 };
 
 struct sam_encoder {
-    uint32_t width, depth, heads, hidden;       /* of the transformer */
-    uint32_t patch, grid;                       /* pixels per cell, cells per side */
-    uint32_t channels;                          /* of the embedding */
-    struct sam_block { uint32_t window, table_h, table_w; } blocks[SAM_DEPTH];  /* window 0: global; table 0: none */
+    uint32_t width, depth, heads, hidden; /* of the transformer */
+    uint32_t patch, grid;                 /* pixels per cell, cells per side */
+    uint32_t channels;                    /* of the embedding */
+    struct sam_block {
+        uint32_t window, table_h, table_w;
+    } blocks[SAM_DEPTH]; /* window 0: global; table 0: none */
 };
 
 /* Hyper-parameters from shapes and the options encoder_heads, window_size and global_blocks, then adds all tensors to

@@ -17,11 +17,12 @@ static vks_status measure(struct sam_encoder *e, const struct schema *schema)
                 VKS_ERR_MODEL, "%s: expected [1, grid, grid, width], the file has %s", position->name, VKR_SHAPE(p));
     VKS_REQUIRE(w->rank == 4 && w->dim[0] == p->dim[3] && w->dim[2] == w->dim[3] && w->dim[2] >= 1 && w->dim[2] <= 64 &&
                     p->dim[1] * w->dim[2] <= 8192,
-                VKS_ERR_MODEL, "%s: expected [%u, 3, patch, patch], the file has %s", patches->name, p->dim[3], VKR_SHAPE(w));
+                VKS_ERR_MODEL, "%s: expected [%u, 3, patch, patch], the file has %s", patches->name, p->dim[3],
+                VKR_SHAPE(w));
     VKS_REQUIRE(lin1->desc.rank == 2 && out->desc.rank == 4 && p->dim[3] <= 16384 && lin1->desc.dim[0] <= 65536 &&
                     out->desc.dim[0] <= 16384,
-                VKS_ERR_MODEL, "%s %s and %s %s are no sizes of an image encoder", lin1->name, VKR_SHAPE(&lin1->desc), out->name,
-                VKR_SHAPE(&out->desc));
+                VKS_ERR_MODEL, "%s %s and %s %s are no sizes of an image encoder", lin1->name, VKR_SHAPE(&lin1->desc),
+                out->name, VKR_SHAPE(&out->desc));
     e->grid = p->dim[1];
     e->width = p->dim[3];
     e->patch = w->dim[2];
@@ -50,15 +51,16 @@ static vks_status measure_blocks(struct sam_encoder *e, const struct schema *sch
             continue;
         VKS_REQUIRE(h->desc.rank == 2 && w->desc.rank == 2 && h->desc.dim[0] % 2 == 1 && w->desc.dim[0] % 2 == 1 &&
                         h->desc.dim[0] < 65536 && w->desc.dim[0] < 65536 && h->desc.dim[1] > 0,
-                    VKS_ERR_MODEL, "%s: expected [2 * places - 1, head width], the file has %s", h->name, VKR_SHAPE(&h->desc));
+                    VKS_ERR_MODEL, "%s: expected [2 * places - 1, head width], the file has %s", h->name,
+                    VKR_SHAPE(&h->desc));
         e->blocks[i].table_h = h->desc.dim[0];
         e->blocks[i].table_w = w->desc.dim[0];
         *head = h->desc.dim[1];
     }
 }
 
-/* A table of 2 * grid - 1 places belongs to a global block, and so does the longest of several lengths (the file was made
- * for another image size); a shorter table tells the window. */
+/* A table of 2 * grid - 1 places belongs to a global block, and so does the longest of several lengths (the file was
+ * made for another image size); a shorter table tells the window. */
 static void guess_windows(struct sam_encoder *e)
 {
     uint32_t whole = 2 * e->grid - 1, longest = 0, shortest = UINT32_MAX;
@@ -90,7 +92,8 @@ static vks_status choose_windows(struct sam_encoder *e, const struct hyper *hype
         else if (window > 0 && (given || b->window > 0))
             b->window = window;
         else if (given && b->window == 0)
-            return vks_fail(VKS_ERR_ARGUMENT, "global_blocks leaves block %u to windows of unknown size; add window_size=N", i);
+            return vks_fail(VKS_ERR_ARGUMENT,
+                            "global_blocks leaves block %u to windows of unknown size; add window_size=N", i);
     }
     return VKS_OK;
 }
@@ -113,12 +116,20 @@ static void add_tensors(const struct sam_encoder *e, struct schema *s)
     schema_add(s, vkr_f32(4, d, 3, e->patch, e->patch), "image_encoder.patch_embed.proj.weight");
     schema_add(s, vkr_f32(1, d), "image_encoder.patch_embed.proj.bias");
     for (uint32_t i = 0; i < e->depth; i++) {
-        const struct { const char *name; uint32_t outputs, inputs; } parts[] = {
-            { "norm1", d, 0 },    { "norm2", d, 0 },    { "attn.qkv", 3 * d, d },
-            { "attn.proj", d, d }, { "mlp.lin1", e->hidden, d }, { "mlp.lin2", d, e->hidden },
+        const struct {
+            const char *name;
+            uint32_t outputs, inputs;
+        } parts[] = {
+            { "norm1", d, 0 },
+            { "norm2", d, 0 },
+            { "attn.qkv", 3 * d, d },
+            { "attn.proj", d, d },
+            { "mlp.lin1", e->hidden, d },
+            { "mlp.lin2", d, e->hidden },
         };
         for (size_t k = 0; k < sizeof parts / sizeof *parts; k++) {
-            schema_add(s, parts[k].inputs ? vkr_f32(2, parts[k].outputs, parts[k].inputs) : vkr_f32(1, parts[k].outputs),
+            schema_add(s,
+                       parts[k].inputs ? vkr_f32(2, parts[k].outputs, parts[k].inputs) : vkr_f32(1, parts[k].outputs),
                        "image_encoder.blocks.%u.%s.weight", i, parts[k].name);
             schema_add(s, vkr_f32(1, parts[k].outputs), "image_encoder.blocks.%u.%s.bias", i, parts[k].name);
         }

@@ -13,7 +13,9 @@ bool sam_key_published(const void *user, const char *name, uint32_t alternative,
 }
 
 /* Applied in order, each at most once. */
-static const struct pair { const char *ours, *theirs; } pairs[] = {
+static const struct pair {
+    const char *ours, *theirs;
+} pairs[] = {
     { "image_encoder.", "vision_encoder." },
     { ".blocks.", ".layers." },
     { ".patch_embed.proj.", ".patch_embed.projection." },

@@ -82,7 +82,7 @@ void sam_prompt_embed(const struct sam_prompt *p, const struct prompt_object *ob
         for (uint32_t c = 0; c < channels; c++)
             rows[c] += label[c];
     }
-    if (sam_prompt_tokens(object) > object->count)      /* the padding row has no position */
+    if (sam_prompt_tokens(object) > object->count) /* the padding row has no position */
         memcpy(rows, p->labels + (size_t)NOT_A_POINT * channels, channels * sizeof *rows);
 }
 

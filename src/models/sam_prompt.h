@@ -6,10 +6,10 @@
 #include "prompt/prompt.h"
 
 struct sam_prompt {
-    uint32_t channels;          /* C */
-    uint32_t side;              /* of the square the encoder sees: coordinates are divided by it */
-    float *matrix;              /* [2, C / 2] */
-    float *labels;              /* [5, C]: background, foreground, top left, bottom right, not a point */
+    uint32_t channels; /* C */
+    uint32_t side;     /* of the square the encoder sees: coordinates are divided by it */
+    float *matrix;     /* [2, C / 2] */
+    float *labels;     /* [5, C]: background, foreground, top left, bottom right, not a point */
 };
 
 /* Adds the tensors to a schema: pe_layer, point_embeddings, not_a_point_embed under prompt_encoder. */

@@ -1,4 +1,5 @@
-/* schema.c: expected against found. The sentence says everything at once, since a wrong file is wrong in many places. */
+/* schema.c: expected against found. The sentence says everything at once, since a wrong file is wrong in many places.
+ */
 #include "models/schema.h"
 
 #include <stdarg.h>
@@ -59,7 +60,8 @@ static void match(struct schema *schema, struct findings *f)
         struct schema_entry *entry = &schema->entries[i];
         entry->found = schema_lookup(schema, entry->name);
         if (!entry->found) {
-            if (f->missing++ == 0 && (!schema->key || !schema->key(schema->user, entry->name, 0, f->first_missing, SCHEMA_KEY)))
+            if (f->missing++ == 0 &&
+                (!schema->key || !schema->key(schema->user, entry->name, 0, f->first_missing, SCHEMA_KEY)))
                 snprintf(f->first_missing, SCHEMA_KEY, "%s", entry->name);
         } else if (!vkr_same_shape(&entry->found->desc, &entry->desc) && f->misshapen++ == 0) {
             snprintf(f->first_misshapen, sizeof f->first_misshapen, "%.*s: expected %s, the file has %s", SCHEMA_KEY,
@@ -116,8 +118,8 @@ vks_status schema_check(struct schema *schema, const char *family, const char *c
     if (f.unknown)
         snprintf(others, sizeof others, " Unknown: %u, first %.*s%s.", f.unknown, SCHEMA_KEY, f.first_unknown,
                  f.missing || f.misshapen ? "" : " (the option unknown=ignore leaves such tensors out)");
-    return vks_fail(VKS_ERR_MODEL, "the tensors of this file do not make a network of the family %s.%s%s%s", family, misshapen,
-                    missing, others);
+    return vks_fail(VKS_ERR_MODEL, "the tensors of this file do not make a network of the family %s.%s%s%s", family,
+                    misshapen, missing, others);
 }
 
 const struct schema_entry *schema_find(const struct schema *schema, const char *name)

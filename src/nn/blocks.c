@@ -53,7 +53,8 @@ struct vkr_tensor *nn_mlp(struct nn n, const char *name, struct vkr_tensor *x, u
 {
     uint32_t outputs = vkr_last(&x->desc);
     vkr_graph_push(n.graph, "%s", name);
-    struct vkr_tensor *y = nn_linear(n, "lin2", nn_linear(n, "lin1", x, hidden, act, NULL), outputs, VKR_ACT_NONE, residual);
+    struct vkr_tensor *y =
+        nn_linear(n, "lin2", nn_linear(n, "lin1", x, hidden, act, NULL), outputs, VKR_ACT_NONE, residual);
     vkr_graph_pop(n.graph);
     return y;
 }
@@ -74,10 +75,12 @@ struct vkr_tensor *nn_mlp_head(struct nn n, const char *name, struct vkr_tensor 
 
 struct vkr_tensor *nn_conv(struct nn n, const char *name, struct vkr_tensor *x, const struct nn_conv *conv)
 {
-    const struct vkr_conv params = { .stride = { 1, conv->stride, conv->stride }, .pad = { 0, conv->pad, conv->pad },
+    const struct vkr_conv params = { .stride = { 1, conv->stride, conv->stride },
+                                     .pad = { 0, conv->pad, conv->pad },
                                      .act = conv->act };
     vkr_graph_push(n.graph, "%s", name);
-    struct vkr_tensor *weight = nn_weight(n, "weight", vkr_f32(4, conv->outputs, vkr_last(&x->desc), conv->kernel, conv->kernel));
+    struct vkr_tensor *weight =
+        nn_weight(n, "weight", vkr_f32(4, conv->outputs, vkr_last(&x->desc), conv->kernel, conv->kernel));
     struct vkr_tensor *bias = conv->bias ? nn_param(n, "bias", vkr_f32(1, conv->outputs)) : NULL;
     struct vkr_tensor *y = vkr_conv(n.graph, x, weight, bias, &params);
     vkr_graph_pop(n.graph);

@@ -10,7 +10,7 @@
 
 struct nn {
     struct vkr_graph *graph;
-    bool half;                  /* weights of matmuls and convolutions are stored as f16; all other parameters stay f32 */
+    bool half; /* weights of matmuls and convolutions are stored as f16; all other parameters stay f32 */
 };
 
 /* The parameter SCOPE.name, f32. */
@@ -19,7 +19,8 @@ struct vkr_tensor *nn_param(struct nn n, const char *name, struct vkr_desc desc)
 /* The same for a weight of a matmul or convolution: f16 when n.half. */
 struct vkr_tensor *nn_weight(struct nn n, const char *name, struct vkr_desc desc);
 
-/* y = act(x · wᵀ + b) + residual with NAME.weight [outputs, K] and NAME.bias. x [.., K]; residual NULL or of y's shape. */
+/* y = act(x · wᵀ + b) + residual with NAME.weight [outputs, K] and NAME.bias. x [.., K]; residual NULL or of y's shape.
+ */
 struct vkr_tensor *nn_linear(struct nn n, const char *name, struct vkr_tensor *x, uint32_t outputs,
                              enum vkr_activation act, struct vkr_tensor *residual);
 
@@ -35,7 +36,11 @@ struct vkr_tensor *nn_mlp_head(struct nn n, const char *name, struct vkr_tensor 
                                uint32_t depth);
 
 /* Square convolution NAME.weight [outputs, C, kernel, kernel], with NAME.bias if `bias`. x [B, H, W, C]. */
-struct nn_conv { uint32_t outputs, kernel, stride, pad; bool bias; enum vkr_activation act; };
+struct nn_conv {
+    uint32_t outputs, kernel, stride, pad;
+    bool bias;
+    enum vkr_activation act;
+};
 struct vkr_tensor *nn_conv(struct nn n, const char *name, struct vkr_tensor *x, const struct nn_conv *conv);
 
 /* Transposed convolution NAME.weight [C, outputs, kernel, kernel] with NAME.bias; stride = kernel. */
@@ -47,23 +52,32 @@ struct vkr_tensor *nn_conv_transpose(struct nn n, const char *name, struct vkr_t
  * window > 0: attention within windows of window x window; tokens beyond the grid are zeros before the projection, so
  * their q, k and v are its bias and stay in the softmax. y = proj(attention) + residual, [B, H, W, C].
  * Marks "windows": the attention before proj, [B * windows, window * window, C] (or [B, H * W, C]). */
-struct nn_self_attention { uint32_t heads, window, table_h, table_w; };
+struct nn_self_attention {
+    uint32_t heads, window, table_h, table_w;
+};
 struct vkr_tensor *nn_self_attention(struct nn n, const char *name, struct vkr_tensor *x,
                                      const struct nn_self_attention *attention, struct vkr_tensor *residual);
 
 /* Multi-head attention with separate NAME.q_proj, k_proj, v_proj (to `inner` channels) and out_proj (to `outputs`).
  * q [B, Nq, C]; k, v [B or 1, Nk, C]; or q [1, ..] with k, v [B, ..]. residual: NULL, or [B or 1, Nq, outputs]. */
-struct nn_attention { uint32_t heads, inner, outputs; };
+struct nn_attention {
+    uint32_t heads, inner, outputs;
+};
 struct vkr_tensor *nn_attention(struct nn n, const char *name, struct vkr_tensor *q, struct vkr_tensor *k,
                                 struct vkr_tensor *v, const struct nn_attention *attention,
                                 struct vkr_tensor *residual);
 
-/* The two-way transformer of SAM's mask decoder under NAME: `depth` layers of {self_attn, cross_attn_token_to_image, mlp,
- * cross_attn_image_to_token} and final_attn_token_to_image. tokens [B, T, C] (also their positional encoding);
+/* The two-way transformer of SAM's mask decoder under NAME: `depth` layers of {self_attn, cross_attn_token_to_image,
+ * mlp, cross_attn_image_to_token} and final_attn_token_to_image. tokens [B, T, C] (also their positional encoding);
  * image [B or 1, N, C]; image_position [1, N, C]. What does not depend on the object yet is computed once.
  * Marks layers.N.queries, layers.N.keys, queries. */
-struct nn_two_way { uint32_t depth, heads, cross_inner, hidden; float eps; };
-struct nn_two_way_result { struct vkr_tensor *tokens, *image; };   /* [B, T, C], [B, N, C] */
+struct nn_two_way {
+    uint32_t depth, heads, cross_inner, hidden;
+    float eps;
+};
+struct nn_two_way_result {
+    struct vkr_tensor *tokens, *image;
+}; /* [B, T, C], [B, N, C] */
 struct nn_two_way_result nn_two_way(struct nn n, const char *name, struct vkr_tensor *tokens, struct vkr_tensor *image,
                                     struct vkr_tensor *image_position, const struct nn_two_way *params);
 

@@ -40,7 +40,7 @@ struct vkr_tensor *nn_self_attention(struct nn n, const char *name, struct vkr_t
         rel_h = table(n, "rel_pos_h", attention->table_h, params.grid_h, params.head_dim);
         rel_w = table(n, "rel_pos_w", attention->table_w, params.grid_w, params.head_dim);
     }
-    if (window)         /* the projection of a zero token is the bias: pad after it, with it */
+    if (window) /* the projection of a zero token is the bias: pad after it, with it */
         qkv = vkr_window(g, qkv, nn_param(n, "qkv.bias", vkr_f32(1, 3 * channels)), window);
     else
         qkv = vkr_reshape(g, qkv, vkr_f32(3, batch, height * width, 3 * channels));

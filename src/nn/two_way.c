@@ -13,8 +13,7 @@ static struct vkr_tensor *repeat(struct nn n, struct vkr_tensor *x, uint32_t bat
 }
 
 struct vkr_tensor *nn_attention(struct nn n, const char *name, struct vkr_tensor *q, struct vkr_tensor *k,
-                                struct vkr_tensor *v, const struct nn_attention *attention,
-                                struct vkr_tensor *residual)
+                                struct vkr_tensor *v, const struct nn_attention *attention, struct vkr_tensor *residual)
 {
     uint32_t batch = q->desc.dim[0] > k->desc.dim[0] ? q->desc.dim[0] : k->desc.dim[0];
     const struct vkr_attention params = {
@@ -35,7 +34,9 @@ struct vkr_tensor *nn_attention(struct nn n, const char *name, struct vkr_tensor
     return y;
 }
 
-struct sides { struct vkr_tensor *tokens, *image, *token_position, *image_position; };
+struct sides {
+    struct vkr_tensor *tokens, *image, *token_position, *image_position;
+};
 
 /* The first layer has no positional encoding in its self-attention, and no residual around it. */
 static void layer(struct nn n, uint32_t index, const struct nn_two_way *p, struct sides *s)
@@ -52,12 +53,12 @@ static void layer(struct nn n, uint32_t index, const struct nn_two_way *p, struc
     }
     s->tokens = nn_layer_norm(n, "norm1", s->tokens, p->eps);
     struct vkr_tensor *image = vkr_add(g, s->image, s->image_position);
-    s->tokens = nn_attention(n, "cross_attn_token_to_image", vkr_add(g, s->tokens, s->token_position), image, s->image, &cross,
-                             s->tokens);
+    s->tokens = nn_attention(n, "cross_attn_token_to_image", vkr_add(g, s->tokens, s->token_position), image, s->image,
+                             &cross, s->tokens);
     s->tokens = nn_layer_norm(n, "norm2", s->tokens, p->eps);
     s->tokens = nn_layer_norm(n, "norm3", nn_mlp(n, "mlp", s->tokens, p->hidden, VKR_ACT_RELU, s->tokens), p->eps);
-    s->image = nn_attention(n, "cross_attn_image_to_token", image, vkr_add(g, s->tokens, s->token_position), s->tokens, &cross,
-                            s->image);
+    s->image = nn_attention(n, "cross_attn_image_to_token", image, vkr_add(g, s->tokens, s->token_position), s->tokens,
+                            &cross, s->image);
     s->image = nn_layer_norm(n, "norm4", s->image, p->eps);
     vkr_graph_mark(g, s->tokens, "queries");
     vkr_graph_mark(g, s->image, "keys");

@@ -7,7 +7,10 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct kind { const char *name; uint32_t bit; } kinds[] = {
+static const struct kind {
+    const char *name;
+    uint32_t bit;
+} kinds[] = {
     [VKS_PROMPT_POINT] = { "point", VKS_ACCEPTS_POINT },
     [VKS_PROMPT_BOX] = { "box", VKS_ACCEPTS_BOX },
     [VKS_PROMPT_MASK] = { "mask", VKS_ACCEPTS_MASK },
@@ -31,25 +34,28 @@ static vks_status unsupported(const struct prompt_frame *frame, size_t number, c
 static vks_status check_coordinates(const struct prompt_frame *frame, size_t number, float x, float y)
 {
     VKS_REQUIRE(isfinite(x) && isfinite(y), VKS_ERR_ARGUMENT,
-                "prompt %zu: the coordinate (%g, %g) is not finite; give pixels of the original image", number, (double)x,
-                (double)y);
+                "prompt %zu: the coordinate (%g, %g) is not finite; give pixels of the original image", number,
+                (double)x, (double)y);
     bool near = x >= -(float)frame->width && x <= 2 * (float)frame->width && y >= -(float)frame->height &&
                 y <= 2 * (float)frame->height;
-    VKS_REQUIRE(near, VKS_ERR_ARGUMENT,
-                "prompt %zu: the coordinate (%g, %g) is far outside the image of %u x %u; give pixels of the original image",
-                number, (double)x, (double)y, frame->width, frame->height);
+    VKS_REQUIRE(
+        near, VKS_ERR_ARGUMENT,
+        "prompt %zu: the coordinate (%g, %g) is far outside the image of %u x %u; give pixels of the original image",
+        number, (double)x, (double)y, frame->width, frame->height);
     return VKS_OK;
 }
 
 static vks_status check_mask(const struct prompt_frame *frame, size_t number, const vks_prompt *prompt)
 {
     VKS_REQUIRE(prompt->logits, VKS_ERR_ARGUMENT, "prompt %zu is a mask without logits; set vks_prompt.logits", number);
-    VKS_REQUIRE(prompt->logits_width == frame->low && prompt->logits_height == frame->low, VKS_ERR_ARGUMENT,
-                "prompt %zu: mask logits are %u x %u, but this model takes %u x %u; pass vks_masks.logits of an earlier "
-                "prediction, not a mask of the image's size",
-                number, prompt->logits_width, prompt->logits_height, frame->low, frame->low);
+    VKS_REQUIRE(
+        prompt->logits_width == frame->low && prompt->logits_height == frame->low, VKS_ERR_ARGUMENT,
+        "prompt %zu: mask logits are %u x %u, but this model takes %u x %u; pass vks_masks.logits of an earlier "
+        "prediction, not a mask of the image's size",
+        number, prompt->logits_width, prompt->logits_height, frame->low, frame->low);
     for (size_t i = 0; i < (size_t)frame->low * frame->low; i++)
-        VKS_REQUIRE(isfinite(prompt->logits[i]), VKS_ERR_ARGUMENT, "prompt %zu: mask logit %zu is not finite", number, i);
+        VKS_REQUIRE(isfinite(prompt->logits[i]), VKS_ERR_ARGUMENT, "prompt %zu: mask logit %zu is not finite", number,
+                    i);
     return VKS_OK;
 }
 
@@ -59,16 +65,18 @@ static vks_status check(const struct prompt_frame *frame, const vks_prompt *prom
                 "prompt %zu: %d is no vks_prompt_kind; use VKS_PROMPT_POINT, _BOX or _MASK", number, (int)prompt->kind);
     if (!(frame->accepts & kinds[prompt->kind].bit))
         return unsupported(frame, number, &kinds[prompt->kind]);
-    VKS_REQUIRE(prompt->object < count, VKS_ERR_ARGUMENT,
-                "prompt %zu belongs to object %u, but %zu prompts describe at most %zu objects; number objects 0, 1, 2, ... "
-                "without gaps",
-                number, prompt->object, count, count);
+    VKS_REQUIRE(
+        prompt->object < count, VKS_ERR_ARGUMENT,
+        "prompt %zu belongs to object %u, but %zu prompts describe at most %zu objects; number objects 0, 1, 2, ... "
+        "without gaps",
+        number, prompt->object, count, count);
     if (prompt->kind == VKS_PROMPT_MASK)
         return check_mask(frame, number, prompt);
     VKS_TRY(check_coordinates(frame, number, prompt->x0, prompt->y0));
     if (prompt->kind == VKS_PROMPT_POINT) {
         VKS_REQUIRE(prompt->label == 0 || prompt->label == 1, VKS_ERR_ARGUMENT,
-                    "prompt %zu: the label %d of a point must be 1 (foreground) or 0 (background)", number, (int)prompt->label);
+                    "prompt %zu: the label %d of a point must be 1 (foreground) or 0 (background)", number,
+                    (int)prompt->label);
         return VKS_OK;
     }
     VKS_TRY(check_coordinates(frame, number, prompt->x1, prompt->y1));
@@ -145,7 +153,8 @@ vks_status prompt_collect(const struct prompt_frame *frame, const vks_prompt *pr
                           struct prompt_set *out)
 {
     memset(out, 0, sizeof *out);
-    VKS_REQUIRE(prompts || count == 0, VKS_ERR_ARGUMENT, "%zu prompts are announced, but the pointer to them is NULL", count);
+    VKS_REQUIRE(prompts || count == 0, VKS_ERR_ARGUMENT, "%zu prompts are announced, but the pointer to them is NULL",
+                count);
     VKS_REQUIRE(count <= UINT32_MAX / 2, VKS_ERR_ARGUMENT, "%zu prompts are too many for one call", count);
     for (size_t i = 0; i < count; i++)
         VKS_TRY(check(frame, &prompts[i], i, count));
