@@ -71,11 +71,18 @@ static vks_status report(vks_session *session, double fraction, const char *stag
     return VKS_OK;
 }
 
+/* A wish to stop that comes with the last submission finds the run complete: it is remembered and honoured all the same. */
+struct watch {
+    vks_session *session;
+    vks_status status;
+};
+
 static int report_encoding(void *user, double fraction)
 {
-    vks_session *session = user;
+    struct watch *watch = user;
     fraction = fraction < 0 ? 0 : fraction > 1 ? 1 : fraction;
-    return report(session, encoding_begins + (1 - encoding_begins) * fraction, "encode") != VKS_OK;
+    watch->status = report(watch->session, encoding_begins + (1 - encoding_begins) * fraction, "encode");
+    return watch->status != VKS_OK;
 }
 
 /* ---- image -------------------------------------------------------------------------------------------------- */
@@ -131,8 +138,10 @@ static vks_status encode(vks_session *session, const struct prepared *prepared)
     VKS_TRY(report(session, encoding_begins, "encode"));
     size_t size = (size_t)prepared->side * prepared->side * 3 * sizeof(float);
     VKS_TRY(vkr_plan_write(session->encode, "pixels", prepared->pixels, size));
-    const struct vkr_progress progress = { report_encoding, session };
-    return stage_run(session->model->context, session->encode, "encode", session->progress ? &progress : NULL);
+    struct watch watch = { session, VKS_OK };
+    const struct vkr_progress progress = { report_encoding, &watch };
+    VKS_TRY(stage_run(session->model->context, session->encode, "encode", session->progress ? &progress : NULL));
+    return watch.status;
 }
 
 vks_status vks_session_set_image(vks_session *session, const vks_image *image)

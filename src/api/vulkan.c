@@ -103,6 +103,23 @@ static void *(*opaque_loader(PFN_vkGetInstanceProcAddr function))(void *, const 
     return result;
 }
 
+static vks_status check_queue(const vks_vulkan_import *import)
+{
+    enum { MOST = 32 };
+    VkQueueFamilyProperties families[MOST];
+    uint32_t count = MOST;
+    PFN_vkGetPhysicalDeviceQueueFamilyProperties get = (PFN_vkGetPhysicalDeviceQueueFamilyProperties)
+        import->get_instance_proc_addr(import->instance, "vkGetPhysicalDeviceQueueFamilyProperties");
+    VKS_REQUIRE(get, VKS_ERR_ARGUMENT, "vks_vulkan_import: get_instance_proc_addr does not know the instance");
+    get(import->physical_device, &count, families);
+    VKS_REQUIRE(import->queue_family < count && import->queue_index < families[import->queue_family].queueCount,
+                VKS_ERR_ARGUMENT, "vks_vulkan_import: the physical device has no queue %u in family %u", import->queue_index,
+                import->queue_family);
+    VKS_REQUIRE(families[import->queue_family].queueFlags & VK_QUEUE_COMPUTE_BIT, VKS_ERR_UNSUPPORTED,
+                "vks_vulkan_import: queue family %u cannot compute; give a queue of a family that can", import->queue_family);
+    return VKS_OK;
+}
+
 vks_status vks_context_create_vulkan(const vks_vulkan_import *import, const vks_context_params *params, vks_context **out)
 {
     VKS_REQUIRE(out, VKS_ERR_ARGUMENT, "vks_context_create_vulkan: out must not be NULL");
@@ -116,6 +133,7 @@ vks_status vks_context_create_vulkan(const vks_vulkan_import *import, const vks_
                 "vks_vulkan_import: lock_queue and unlock_queue come together or not at all");
     VKS_REQUIRE(own.extensions || own.extension_count == 0, VKS_ERR_ARGUMENT,
                 "vks_vulkan_import: extension_count is %u but extensions is NULL", own.extension_count);
+    VKS_TRY(check_queue(&own));
     struct vkr_log log;
     struct vkr_options options;
     const char *ignored;

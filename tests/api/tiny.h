@@ -94,7 +94,8 @@ static inline void tiny_tensor(struct tiny_file *file, const char *name, float c
 
 static inline const char *tiny_name(char name[200], const char *prefix, const char *suffix)
 {
-    snprintf(name, 200, "%s.%s", prefix, suffix);
+    int written = snprintf(name, 200, "%s.%s", prefix, suffix);
+    assert_in_range(written, 1, 199);
     return name;
 }
 

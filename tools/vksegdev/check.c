@@ -119,7 +119,7 @@ static vks_status compare_all(const struct run *a, const struct run *b, double t
     VKS_REQUIRE(count == vkr_plan_mark_count(b->plan), VKS_ERR_INTERNAL, "the two plans have unequal marks");
     print_variants(a, b);
     for (uint32_t i = 0; i < count; i++) {
-        struct difference d;
+        struct difference d = { 0 };
         struct vkr_desc desc;
         const char *name = vkr_plan_mark(a->plan, i, &desc);
         VKS_TRY(compare(a, b, i, &d));
