@@ -1,11 +1,16 @@
 #version 450
 // Depthwise convolution for the cpu class: every read is a texel of four channels. An invocation makes four channels of
-// up to four neighbours in a row, so that one weight texel serves four positions.
-// x [pixels_in, channels / 4] texels; w [taps, channels / 4] texels; bias [channels / 4] texels; y [pixels, channels / 4].
+// up to four neighbours in a row, so that one weight texel serves four positions. THREE: rows of three taps, stride and
+// dilation 1, where the four positions share their six columns.
+// x [pixels_in, channels / 4], w [taps, channels / 4], bias [channels / 4]: texels; y [pixels, channels / 4].
 //! variant f32 needs=vec8
 //! variant f16 needs=vec8,f16
 //! variant f32_gelu GELU=1 needs=vec8
 //! variant f16_gelu GELU=1 needs=vec8,f16
+//! variant f32_3 THREE=1 needs=vec8
+//! variant f16_3 THREE=1 needs=vec8,f16
+//! variant f32_3_gelu THREE=1 GELU=1 needs=vec8
+//! variant f16_3_gelu THREE=1 GELU=1 needs=vec8,f16
 #extension GL_GOOGLE_include_directive : require
 #define VEC
 #include "conv.h"
@@ -17,6 +22,12 @@ layout(binding = 0) uniform samplerBuffer x;
 layout(binding = 1) uniform samplerBuffer w;
 layout(binding = 2) uniform samplerBuffer bias;
 layout(std430, binding = 3) writeonly buffer Y { vec4 y[]; };
+
+// Four channels of x at `column` of the line under way, or zero outside x.
+#define COLUMN(v, column) \
+    bool valid_##v = inside && (column) >= 0 && (column) < in_w; \
+    vec4 v = texelFetch(x, valid_##v ? (line + (column)) * step + quad : 0); \
+    v = valid_##v ? v : vec4(0.0);
 
 vec4 activate(vec4 v)
 {
@@ -39,7 +50,8 @@ void main()
     uint row = line_of.x, column = line_of.y * CONV_RUN;
     ivec4 at = conv_position(row * width + column, a.out_d, a.out_h, width);
     int in_w = int(a.in_w), in_h = int(a.in_h), in_d = int(a.in_d), stride = int(a.stride_w);
-    int kernel_w = int(a.kernel_w), kernel_h = int(a.kernel_h), kernel_d = int(a.kernel_d), dilation_w = int(a.dilation_w);
+    int dilation_w = int(a.dilation_w), kernel_w = int(a.kernel_w);
+    int kernel_h = int(a.kernel_h), kernel_d = int(a.kernel_d);
     int first_z = at.y * int(a.stride_d) - int(a.pad_d), first_y = at.z * int(a.stride_h) - int(a.pad_h);
     int first_x = at.w * stride - int(a.pad_w), dilation_d = int(a.dilation_d), dilation_h = int(a.dilation_h);
     vec4 c0 = vec4(0.0), c1 = vec4(0.0), c2 = vec4(0.0), c3 = vec4(0.0);
@@ -49,19 +61,27 @@ void main()
             int z = first_z + kz * dilation_d, p = first_y + ky * dilation_h;
             bool inside = z >= 0 && z < in_d && p >= 0 && p < in_h;
             int line = inside ? ((at.x * in_d + z) * in_h + p) * in_w : 0;
+#ifdef THREE
+            vec4 b0 = texelFetch(w, at_w), b1 = texelFetch(w, at_w + step), b2 = texelFetch(w, at_w + 2 * step);
+            COLUMN(v0, first_x) COLUMN(v1, first_x + 1) COLUMN(v2, first_x + 2)
+            COLUMN(v3, first_x + 3) COLUMN(v4, first_x + 4) COLUMN(v5, first_x + 5)
+            c0 += v0 * b0 + v1 * b1 + v2 * b2;
+            c1 += v1 * b0 + v2 * b1 + v3 * b2;
+            c2 += v2 * b0 + v3 * b1 + v4 * b2;
+            c3 += v3 * b0 + v4 * b1 + v5 * b2;
+            at_w += 3 * step;
+#else
             for (int kx = 0; kx < kernel_w; kx++) {
                 vec4 b = texelFetch(w, at_w);
                 int q = first_x + kx * dilation_w;
-#define TAP(c, column) \
-    { \
-        int from = column; \
-        bool valid = inside && from >= 0 && from < in_w; \
-        vec4 v = texelFetch(x, valid ? (line + from) * step + quad : 0); \
-        c += (valid ? v : vec4(0.0)) * b; \
-    }
-                TAP(c0, q) TAP(c1, q + stride) TAP(c2, q + 2 * stride) TAP(c3, q + 3 * stride)
+                COLUMN(v0, q) COLUMN(v1, q + stride) COLUMN(v2, q + 2 * stride) COLUMN(v3, q + 3 * stride)
+                c0 += v0 * b;
+                c1 += v1 * b;
+                c2 += v2 * b;
+                c3 += v3 * b;
                 at_w += step;
             }
+#endif
         }
     vec4 b = a.has_bias != 0u ? texelFetch(bias, quad) : vec4(0.0);
     uint to = (row * width + column) * quads + quad;

@@ -1,5 +1,5 @@
-// divide.glsl: exact unsigned division in floating point, for kernels of the cpu class: llvmpipe divides integers lane by
-// lane (about 60 ns per 8 lanes), a dozen vector operations take a tenth of that. n < 2^31, 0 < d < 2^31.
+// divide.glsl: exact unsigned division in floating point, for kernels of the cpu class. llvmpipe divides integers lane
+// by lane (about 60 ns per 8 lanes); a dozen vector operations take a fraction of that. n < 2^31, 0 < d < 2^31.
 #ifndef DIVIDE_GLSL
 #define DIVIDE_GLSL
 

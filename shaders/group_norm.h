@@ -1,6 +1,6 @@
 /* group_norm.h: contract between group_norm_sums.comp, group_norm_join.comp, group_norm.comp and
- * runtime/ops/group_norm.c. Positions are cut into chunks so that a large volume occupies many workgroups; every sum has
- * a fixed order. */
+ * runtime/ops/group_norm.c. Positions are cut into chunks so that a large volume occupies many workgroups; every sum
+ * has a fixed order. */
 #ifndef GROUP_NORM_H
 #define GROUP_NORM_H
 

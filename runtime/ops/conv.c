@@ -140,11 +140,6 @@ static uint32_t padded_channels(uint32_t channels)
     return (channels + 3) / 4 * 4;
 }
 
-static bool is_gelu(const void *shape)
-{
-    return ((const struct candidate *)shape)->shape->act == VKR_ACT_GELU;
-}
-
 static bool fits_panels(const void *shape, const struct vkr_target *target)
 {
     const struct candidate *c = shape;
@@ -163,25 +158,28 @@ static bool fits_depthwise(const void *shape, const struct vkr_target *target)
            vkr_numel(c->x) / 4 <= target->caps.max_texels;
 }
 
-static bool fits_vec(const void *shape, const struct vkr_target *target)
+static bool gelu(const void *shape)
 {
-    return !is_gelu(shape) && fits_panels(shape, target);
+    return ((const struct candidate *)shape)->shape->act == VKR_ACT_GELU;
 }
 
-static bool fits_vec_gelu(const void *shape, const struct vkr_target *target)
+static bool three(const void *shape)
 {
-    return is_gelu(shape) && fits_panels(shape, target);
+    const struct conv_shape *s = ((const struct candidate *)shape)->shape;
+    return s->kernel[2] == 3 && s->stride[2] == 1 && s->dilation[2] == 1;
 }
 
-static bool fits_depthwise_vec(const void *shape, const struct vkr_target *target)
-{
-    return !is_gelu(shape) && fits_depthwise(shape, target);
-}
-
-static bool fits_depthwise_vec_gelu(const void *shape, const struct vkr_target *target)
-{
-    return is_gelu(shape) && fits_depthwise(shape, target);
-}
+#define FITS(name, condition)                                                  \
+    static bool fits_##name(const void *shape, const struct vkr_target *target) \
+    {                                                                          \
+        return (condition);                                                    \
+    }
+FITS(vec, !gelu(shape) && fits_panels(shape, target))
+FITS(vec_gelu, gelu(shape) && fits_panels(shape, target))
+FITS(three, !gelu(shape) && three(shape) && fits_depthwise(shape, target))
+FITS(three_gelu, gelu(shape) && three(shape) && fits_depthwise(shape, target))
+FITS(each, !gelu(shape) && fits_depthwise(shape, target))
+FITS(each_gelu, gelu(shape) && fits_depthwise(shape, target))
 
 /* The tile is 64 outputs wide: with few of them most of it would multiply zeros. */
 static bool fits_tile(const void *shape, const struct vkr_target *target)
@@ -191,19 +189,23 @@ static bool fits_tile(const void *shape, const struct vkr_target *target)
     return c->shape->outputs / c->shape->groups >= 16;
 }
 
-enum { VEC, VEC_GELU, DEPTHWISE_VEC, DEPTHWISE_VEC_GELU, TILE, DIRECT, CHOICES };
+enum { VEC, VEC_GELU, DEPTHWISE, DEPTHWISE_LAST = DEPTHWISE + 3, TILE, DIRECT, CHOICES };
 
 static const struct vkr_choice choices[2][CHOICES] = {
     { { "conv_vec", "f32", VKR_CAP_VEC8, true, fits_vec },
       { "conv_vec", "f32_gelu", VKR_CAP_VEC8, true, fits_vec_gelu },
-      { "conv_depthwise_vec", "f32", VKR_CAP_VEC8, true, fits_depthwise_vec },
-      { "conv_depthwise_vec", "f32_gelu", VKR_CAP_VEC8, true, fits_depthwise_vec_gelu },
+      { "conv_depthwise_vec", "f32_3", VKR_CAP_VEC8, true, fits_three },
+      { "conv_depthwise_vec", "f32_3_gelu", VKR_CAP_VEC8, true, fits_three_gelu },
+      { "conv_depthwise_vec", "f32", VKR_CAP_VEC8, true, fits_each },
+      { "conv_depthwise_vec", "f32_gelu", VKR_CAP_VEC8, true, fits_each_gelu },
       { "conv", "f32", 0, false, fits_tile },
       { "conv_direct", "f32", 0, false, NULL } },
     { { "conv_vec", "f16", VKR_CAP_VEC8 | VKR_CAP_F16, true, fits_vec },
       { "conv_vec", "f16_gelu", VKR_CAP_VEC8 | VKR_CAP_F16, true, fits_vec_gelu },
-      { "conv_depthwise_vec", "f16", VKR_CAP_VEC8 | VKR_CAP_F16, true, fits_depthwise_vec },
-      { "conv_depthwise_vec", "f16_gelu", VKR_CAP_VEC8 | VKR_CAP_F16, true, fits_depthwise_vec_gelu },
+      { "conv_depthwise_vec", "f16_3", VKR_CAP_VEC8 | VKR_CAP_F16, true, fits_three },
+      { "conv_depthwise_vec", "f16_3_gelu", VKR_CAP_VEC8 | VKR_CAP_F16, true, fits_three_gelu },
+      { "conv_depthwise_vec", "f16", VKR_CAP_VEC8 | VKR_CAP_F16, true, fits_each },
+      { "conv_depthwise_vec", "f16_gelu", VKR_CAP_VEC8 | VKR_CAP_F16, true, fits_each_gelu },
       { "conv", "f16", VKR_CAP_F16, false, fits_tile },
       { "conv_direct", "f16", VKR_CAP_F16, false, NULL } },
 };
@@ -281,20 +283,15 @@ static vks_status pad_channels(struct vkr_lower *lower, const struct vkr_tensor 
 
 static uint64_t workgroups(const struct conv_args *a, uint32_t choice)
 {
-    switch (choice) {
-    case VEC:
-    case VEC_GELU:
+    if (uses_panels(choice))
         return (uint64_t)vkr_groups(a->pixels, CONV_ROWS) * vkr_groups(a->outputs, CONV_PANEL);
-    case DEPTHWISE_VEC:
-    case DEPTHWISE_VEC_GELU:
+    if (choice <= DEPTHWISE_LAST)
         return vkr_groups((uint64_t)(a->pixels / a->out_w) * vkr_groups(a->out_w, CONV_RUN) * (a->channels / 4),
                           CONV_LANES);
-    case TILE:
+    if (choice == TILE)
         return (uint64_t)vkr_groups(a->pixels, CONV_TILE) * vkr_groups(a->group_outputs, CONV_TILE) *
                (a->channels / a->group_channels);
-    default:
-        return vkr_groups((uint64_t)a->pixels * a->outputs, CONV_LOCAL);
-    }
+    return vkr_groups((uint64_t)a->pixels * a->outputs, CONV_LOCAL);
 }
 
 static vks_status lower_conv(struct vkr_lower *lower, const void *params, struct vkr_tensor *const *in, uint32_t count,
@@ -303,7 +300,7 @@ static vks_status lower_conv(struct vkr_lower *lower, const void *params, struct
     const struct conv_shape *p = params;
     const struct vkr_choice *choice = &choices[in[1]->desc.dtype == VKR_F16][p->choice];
     const struct vkr_tensor *x = in[0];
-    uint32_t texels = uses_panels(p->choice) ? 3 : p->choice <= DEPTHWISE_VEC_GELU ? 7 : 0;     /* x, w; and bias */
+    uint32_t texels = uses_panels(p->choice) ? 3 : p->choice <= DEPTHWISE_LAST ? 7 : 0; /* x, w; and bias */
     (void)count;
     if (uses_panels(p->choice) && vkr_last(&x->desc) % 4 != 0)
         VKS_TRY(pad_channels(lower, &x));
