@@ -10,8 +10,9 @@
 #  define VKR_PRINTF(fmt, args)
 #endif
 
-/* Formats this thread's message (truncated at 1 KiB) and returns `code`. */
-vks_status vks_fail(vks_status code, const char *format, ...) VKR_PRINTF(2, 3);
+/* Formats this thread's message (truncated at 1 KiB) and returns `code`. Exported, though in no public header: libvksegio
+ * fails through it, so that a thread has one last failure whichever library it came from. */
+VKS_API vks_status vks_fail(vks_status code, const char *format, ...) VKR_PRINTF(2, 3);
 
 /* Evaluates a vks_status expression once and returns it from the calling function unless it is VKS_OK. */
 #define VKS_TRY(expression) \

@@ -89,7 +89,7 @@ static void add_head(struct schema *schema, const char *name, uint32_t inputs, u
 {
     char path[SCHEMA_KEY];
     for (uint32_t i = 0; i < depth; i++) {
-        snprintf(path, sizeof path, "%s.layers.%u", name, i);
+        snprintf(path, sizeof path, "%.200s.layers.%u", name, i);
         add_linear(schema, path, i + 1 == depth ? outputs : hidden, i == 0 ? inputs : hidden);
     }
 }

@@ -48,7 +48,7 @@ static inline struct array load(const struct call *c, const json_t *file)
 static inline void reorder(struct array *a, const uint32_t *order)
 {
     struct vkr_desc to = a->desc;
-    uint64_t stride[VKR_MAX_DIMS] = { 0 }, from_stride[VKR_MAX_DIMS], step = 1, count = vkr_numel(&a->desc);
+    uint64_t stride[VKR_MAX_DIMS] = { 0 }, from_stride[VKR_MAX_DIMS] = { 0 }, step = 1, count = vkr_numel(&a->desc);
     for (uint32_t i = a->desc.rank; i-- > 0; step *= a->desc.dim[i])
         from_stride[i] = step;
     for (uint32_t i = 0; i < to.rank; i++) {
