@@ -19,7 +19,7 @@ static vks_status fetch(vks_session *session, float *data, size_t positions, siz
     float *inside;
     size_t size = positions * channels * sizeof(float);
     VKS_TRY(vkr_alloc(1, size, "an embedding", (void **)&inside));
-    vks_status status = vkr_slot_read(session->embedding, inside, size);
+    vks_status status = vkr_slot_read(session->slots[0], inside, size);
     if (status == VKS_OK)
         transpose(data, inside, positions, channels);
     vkr_free(inside);
@@ -113,7 +113,7 @@ vks_status vks_session_set_embedding(vks_session *session, const vks_embedding *
     float *inside;
     VKS_TRY(vkr_alloc(positions * channels, sizeof *inside, "an embedding", (void **)&inside));
     transpose(inside, embedding->data, channels, positions);
-    vks_status status = vkr_slot_write(session->embedding, inside, positions * channels * sizeof *inside);
+    vks_status status = vkr_slot_write(session->slots[0], inside, positions * channels * sizeof *inside);
     vkr_free(inside);
     VKS_TRY(status);
     session_set_size(session, embedding->image_width, embedding->image_height);

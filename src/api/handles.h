@@ -41,10 +41,10 @@ struct vks_session {
     vks_model *model;
     int (*progress)(void *user, double fraction, const char *stage);
     void *user;
-    struct vkr_slot *embedding;         /* [grid, grid, channels] */
+    struct vkr_slot *slots[FAMILY_FEATURES]; /* the network's features; number 0 is the embedding */
     struct vkr_plan *encode;            /* made with the first image */
     struct stage_cache decode;
-    bool ready;                         /* `embedding` holds an image's */
+    bool ready;                         /* the slots hold an image's */
     struct finish_size size;            /* of that image */
     char image_sha256[65];              /* "" if unknown */
     vks_timing timing;

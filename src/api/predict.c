@@ -80,7 +80,7 @@ static void build_decode(void *user, struct vkr_graph *graph, struct stage_key k
     const vks_session *session = user;
     const struct network *network = session->model->network;
     const struct decode_shape shape = { key.objects, key.tokens, key.mask };
-    network->family->decode(network, (struct nn){ graph, session->model->half }, session->embedding, &shape);
+    network->family->decode(network, (struct nn){ graph, session->model->half }, session->slots, &shape);
 }
 
 static uint32_t count_tokens(const struct decoding *d, uint32_t object)

@@ -1,5 +1,5 @@
-/* session.c: one image at a time: prepared on the host, encoded on the device, kept in the session's embedding slot.
- * `ready` is true only while the slot holds the embedding of the image that `size` describes. */
+/* session.c: one image at a time: prepared on the host, encoded on the device, kept in the session's slots.
+ * `ready` is true only while the slots hold the features of the image that `size` describes. */
 #include "api/clock.h"
 #include "api/handles.h"
 #include "base/mem.h"
@@ -23,8 +23,10 @@ vks_status vks_session_create(vks_model *model, const vks_session_params *params
     session->progress = own.progress;
     session->user = own.user;
     const struct network *network = model->network;
-    vks_status status = vkr_slot_create(model->context->device, "embedding",
-                                        vkr_f32(3, network->grid, network->grid, network->channels), &session->embedding);
+    vks_status status = VKS_OK;
+    for (uint32_t i = 0; status == VKS_OK && i < network->feature_count; i++)
+        status = vkr_slot_create(model->context->device, network->features[i].name, network->features[i].desc,
+                                 &session->slots[i]);
     if (status != VKS_OK)
         vks_session_destroy(&session);
     *out = session;
@@ -39,7 +41,8 @@ void vks_session_destroy(vks_session **session)
     *session = NULL;
     stage_cache_clear(&dead->decode);
     vkr_plan_destroy(&dead->encode);
-    vkr_slot_destroy(&dead->embedding);
+    for (uint32_t i = 0; i < FAMILY_FEATURES; i++)
+        vkr_slot_destroy(&dead->slots[i]);
     vks_model_destroy(&dead->model);
     vkr_free(dead);
 }
@@ -113,7 +116,7 @@ static void build_encode(void *user, struct vkr_graph *graph, struct stage_key k
     const vks_session *session = user;
     const struct network *network = session->model->network;
     (void)key;
-    network->family->encode(network, (struct nn){ graph, session->model->half }, session->embedding);
+    network->family->encode(network, (struct nn){ graph, session->model->half }, session->slots);
 }
 
 static vks_status make_encode_plan(vks_session *session)

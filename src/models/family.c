@@ -73,7 +73,32 @@ vks_status family_open(const struct weights *weights, const struct family_wish *
         VKS_TRY(by_wish(named, &family));
     else
         VKS_TRY(by_content(weights, base_name(wish->file_name), &family));
-    return family->open(family, weights, wish->options, named != NULL, out);
+    VKS_TRY(family->open(family, weights, wish->options, named != NULL, out));
+    struct network *network = *out;
+    if (network->feature_count == 0) {
+        network->features[0] =
+            (struct family_feature){ "embedding", vkr_f32(3, network->grid, network->grid, network->channels) };
+        network->feature_count = 1;
+    }
+    return VKS_OK;
+}
+
+void family_keep(const struct network *network, struct nn n, struct vkr_slot *const *slots, uint32_t index,
+                 struct vkr_tensor *tensor)
+{
+    const struct family_feature *feature = &network->features[index];
+    tensor = vkr_reshape(n.graph, tensor, feature->desc);
+    if (slots)
+        vkr_graph_store(n.graph, tensor, slots[index]);
+    else
+        vkr_graph_output(n.graph, tensor, feature->name);
+}
+
+struct vkr_tensor *family_feature(const struct network *network, struct nn n, struct vkr_slot *const *slots,
+                                  uint32_t index)
+{
+    const struct family_feature *feature = &network->features[index];
+    return slots ? vkr_graph_slot(n.graph, slots[index]) : vkr_graph_input(n.graph, feature->name, feature->desc);
 }
 
 void family_close(struct network **network)

@@ -5,8 +5,8 @@
  *
  *     family_open(weights, &wish, &network);             recognise, read hyper-parameters, check every tensor
  *     source = { family_read, network };                 for vkr_params_create
- *     network->family->encode(network, nn, slot);        graph: input "pixels" [side, side, 3] -> slot
- *     network->family->decode(network, nn, slot, &shape) graph: slot, "sparse", "mask" -> outputs "masks", "iou"
+ *     network->family->encode(network, nn, slots);       graph: input "pixels" [side, side, 3] -> slots
+ *     network->family->decode(network, nn, slots, &shape) graph: slots, "sparse", "mask" -> outputs "masks", "iou"
  */
 #ifndef VKS_FAMILY_H
 #define VKS_FAMILY_H
@@ -19,6 +19,13 @@
 
 struct family;
 
+/* A result of the encoder that the decoder reads: it lives in a slot between the two. */
+struct family_feature {
+    const char *name;
+    struct vkr_desc desc;
+};
+enum { FAMILY_FEATURES = 4 };
+
 /* What families have in common; each family's own struct begins with it. */
 struct network {
     const struct family *family;
@@ -29,6 +36,9 @@ struct network {
     struct image_spec image;           /* how pixels are prepared */
     struct finish_spec finish;         /* how logits become masks */
     uint32_t channels, grid;           /* embedding [grid, grid, channels] */
+    struct family_feature features[FAMILY_FEATURES]; /* number 0 is "embedding"; family_open adds it when `open` named
+                                                        none */
+    uint32_t feature_count;
     uint32_t low;                      /* side of the decoder's logits */
     uint32_t masks;                    /* per object in "masks" and "iou": number 0 is the single mask, the others are
                                           the candidates of VKS_PREDICT_MULTIMASK */
@@ -56,13 +66,12 @@ struct family {
     void (*close)(struct network *network);
 
     /* Graph builders; failures stick to the graph.
-     * encode: input "pixels" [side, side, 3] -> `embedding` [grid, grid, channels], stored into the slot, or, with a
-     * NULL slot (estimates, tests), output "embedding". decode: reads the slot, or, with NULL, input "embedding" [grid,
-     * grid, channels]; input "sparse" [objects, tokens, channels] (absent when tokens is 0); input "mask" [objects,
-     * low, low] (absent unless shape->mask) -> outputs "masks" [objects, masks, low, low] and "iou" [objects, masks].
-     */
-    void (*encode)(const struct network *network, struct nn n, struct vkr_slot *embedding);
-    void (*decode)(const struct network *network, struct nn n, struct vkr_slot *embedding,
+     * encode: input "pixels" [side, side, 3] -> the features, feature i stored into slots[i], or, when `slots` is NULL
+     * (estimates, tests), output under its name. decode: reads slots[i], or, with NULL, the input of that name; input
+     * "sparse" [objects, tokens, channels] (absent when tokens is 0); input "mask" [objects, low, low] (absent unless
+     * shape->mask) -> outputs "masks" [objects, masks, low, low] and "iou" [objects, masks]. */
+    void (*encode)(const struct network *network, struct nn n, struct vkr_slot *const *slots);
+    void (*decode)(const struct network *network, struct nn n, struct vkr_slot *const *slots,
                    const struct decode_shape *shape);
 
     /* Prompt encoding on the host: rows one object needs in "sparse", and those rows [tokens, channels]. */
@@ -88,6 +97,13 @@ void family_close(struct network **network); /* accepts NULL content */
 
 /* vkr_params_source.read with the network as `user`. */
 vks_status family_read(void *user, const char *name, const struct vkr_desc *desc, void *dst);
+
+/* For the builders: `tensor` becomes feature `index` (its slot, or an output); feature `index` as a tensor (its slot, or
+ * an input). */
+void family_keep(const struct network *network, struct nn n, struct vkr_slot *const *slots, uint32_t index,
+                 struct vkr_tensor *tensor);
+struct vkr_tensor *family_feature(const struct network *network, struct nn n, struct vkr_slot *const *slots,
+                                  uint32_t index);
 
 /* Families in the order in which they are tried; NULL past the end. */
 const struct family *family_at(uint32_t index);

@@ -17,15 +17,15 @@ struct sam {
 
 /* ---- building ------------------------------------------------------------------------------------------------- */
 
-static void encode(const struct network *network, struct nn n, struct vkr_slot *embedding)
+static void encode(const struct network *network, struct nn n, struct vkr_slot *const *slots)
 {
-    sam_encoder_build(&((const struct sam *)network)->encoder, n, embedding);
+    family_keep(network, n, slots, 0, sam_encoder_build(&((const struct sam *)network)->encoder, n));
 }
 
-static void decode(const struct network *network, struct nn n, struct vkr_slot *embedding,
+static void decode(const struct network *network, struct nn n, struct vkr_slot *const *slots,
                    const struct decode_shape *shape)
 {
-    sam_decoder_build(&((const struct sam *)network)->decoder, n, embedding, shape);
+    sam_decoder_build(&((const struct sam *)network)->decoder, n, family_feature(network, n, slots, 0), shape);
 }
 
 static uint32_t tokens(const struct network *network, const struct prompt_object *object)

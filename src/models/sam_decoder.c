@@ -80,14 +80,11 @@ static struct vkr_tensor *hyper_weights(const struct sam_decoder *d, struct nn n
     return vkr_graph_mark(n.graph, all, "hyper_in");
 }
 
-void sam_decoder_build(const struct sam_decoder *d, struct nn n, struct vkr_slot *embedding,
+void sam_decoder_build(const struct sam_decoder *d, struct nn n, struct vkr_tensor *image,
                        const struct decode_shape *shape)
 {
     uint32_t cells = d->grid * d->grid, low = 4 * d->grid;
     const struct nn_two_way two_way = { d->depth, d->heads, d->cross_inner, d->hidden, norm_eps };
-    struct vkr_tensor *image = embedding
-                                   ? vkr_graph_slot(n.graph, embedding)
-                                   : vkr_graph_input(n.graph, "embedding", vkr_f32(3, d->grid, d->grid, d->channels));
     image = dense_prompt(d, n, vkr_reshape(n.graph, image, vkr_f32(3, 1, cells, d->channels)), shape);
     struct vkr_tensor *position =
         vkr_graph_param(n.graph, "prompt_encoder.dense_pe", vkr_f32(3, 1, cells, d->channels));

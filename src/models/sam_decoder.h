@@ -26,8 +26,8 @@ vks_status sam_decoder_open(struct sam_decoder *decoder, struct schema *schema, 
 vks_status sam_decoder_load(struct sam_decoder *decoder, const struct schema *schema, uint32_t side);
 void sam_decoder_free(struct sam_decoder *decoder);
 
-/* family.decode. */
-void sam_decoder_build(const struct sam_decoder *decoder, struct nn n, struct vkr_slot *embedding,
+/* family.decode of `image`, the embedding [grid, grid, C]. */
+void sam_decoder_build(const struct sam_decoder *decoder, struct nn n, struct vkr_tensor *image,
                        const struct decode_shape *shape);
 
 /* family.read: tensors of the schema, and the derived constant "prompt_encoder.dense_pe" [1, grid * grid, C]. */

@@ -29,7 +29,7 @@ static struct vkr_tensor *neck(const struct sam_encoder *e, struct nn n, struct 
     return x;
 }
 
-void sam_encoder_build(const struct sam_encoder *e, struct nn n, struct vkr_slot *embedding)
+struct vkr_tensor *sam_encoder_build(const struct sam_encoder *e, struct nn n)
 {
     const struct nn_conv patches = { e->width, e->patch, e->patch, 0, true, VKR_ACT_NONE };
     uint32_t side = e->grid * e->patch;
@@ -42,9 +42,5 @@ void sam_encoder_build(const struct sam_encoder *e, struct nn n, struct vkr_slot
         x = block(e, n, i, x);
     x = neck(e, n, x);
     vkr_graph_pop(n.graph);
-    x = vkr_reshape(n.graph, x, vkr_f32(3, e->grid, e->grid, e->channels));
-    if (embedding)
-        vkr_graph_store(n.graph, x, embedding);
-    else
-        vkr_graph_output(n.graph, x, "embedding");
+    return x;
 }

@@ -22,8 +22,8 @@ struct sam_encoder {
  * `schema`. Errors: MODEL, ARGUMENT. */
 vks_status sam_encoder_open(struct sam_encoder *encoder, struct schema *schema, const struct hyper *hyper);
 
-/* family.encode. */
-void sam_encoder_build(const struct sam_encoder *encoder, struct nn n, struct vkr_slot *embedding);
+/* Input "pixels" -> the embedding [1, grid, grid, channels]. */
+struct vkr_tensor *sam_encoder_build(const struct sam_encoder *encoder, struct nn n);
 
 /* 10^9 multiply-adds of one image. */
 double sam_encoder_gmac(const struct sam_encoder *encoder);
