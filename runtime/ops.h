@@ -21,7 +21,7 @@ struct vkr_tensor *vkr_matmul(struct vkr_graph *g, struct vkr_tensor *x, struct 
  * offset + h * head_dim of its row. k and v may have B = 1 with q's B > 1 (shared) .  y [B, Nq, heads * head_dim].
  * rel_h [2*grid_h-1, head_dim] and rel_w [2*grid_w-1, head_dim] (both or none) add SAM's decomposed relative position:
  * bias[q, k] = q·rel_h[qy-ky+grid_h-1] + q·rel_w[qx-kx+grid_w-1] with the unscaled q, tokens on a grid_h x grid_w grid.
- * bias_table: see models that need one; absent for now. */
+ */
 struct vkr_attention {
     uint32_t heads, head_dim;
     uint32_t q_offset, k_offset, v_offset;      /* elements */
@@ -30,6 +30,10 @@ struct vkr_attention {
 };
 struct vkr_tensor *vkr_attention(struct vkr_graph *g, struct vkr_tensor *q, struct vkr_tensor *k, struct vkr_tensor *v,
                                  struct vkr_tensor *rel_h, struct vkr_tensor *rel_w, const struct vkr_attention *params);
+
+/* The same with an additive bias [heads, Nq, Nk] that all of the batch share: a learned table written out, or a mask. */
+struct vkr_tensor *vkr_attention_biased(struct vkr_graph *g, struct vkr_tensor *q, struct vkr_tensor *k,
+                                        struct vkr_tensor *v, struct vkr_tensor *bias, const struct vkr_attention *params);
 
 /* y = (x - mean) / sqrt(var + eps) * w + b over the last dimension C; w, b [C], both or none. Two-pass, f32.
  * With channels last this is also SAM's LayerNorm2d. */

@@ -1,6 +1,6 @@
 #version 450
 // O = softmax(scale Q Kᵀ + rel) V, portable: one query row per invocation, keys in shared-memory tiles, running maximum.
-// rel [B, H, Nq, grid_h + grid_w] holds q·Rh per grid row, then q·Rw per grid column.
+// rel [B, H, Nq, grid_h + grid_w] holds q·Rh per grid row, then q·Rw per grid column; with BIAS it is [H, Nq, Nk], per key.
 #extension GL_GOOGLE_include_directive : require
 //! variant d16 D=16
 //! variant d32 D=32
@@ -10,16 +10,25 @@
 //! variant d32_rel D=32 REL=1
 //! variant d64_rel D=64 REL=1
 //! variant d128_rel D=128 REL=1
+//! variant d16_bias D=16 BIAS=1
+//! variant d32_bias D=32 BIAS=1
+//! variant d64_bias D=64 BIAS=1
+//! variant d128_bias D=128 BIAS=1
 #include "attention.h"
 layout(local_size_x = ATTENTION_LOCAL) in;
 layout(push_constant) uniform Args { attention_args a; };
 layout(binding = 0) readonly buffer Q { float q[]; };
-#ifdef REL
-// q, k and v lie in one fused tensor: four storage buffers are all a small device has.
+// Four storage buffers are all a small device has: with REL, q, k and v lie in one tensor; with BIAS, k and v do.
+#if defined(REL)
 layout(binding = 1) readonly buffer R { float rel[]; };
 #define k q
 #define v q
 layout(binding = 2) writeonly buffer O { float o[]; };
+#elif defined(BIAS)
+layout(binding = 1) readonly buffer K { float k[]; };
+#define v k
+layout(binding = 2) readonly buffer R { float rel[]; };
+layout(binding = 3) writeonly buffer O { float o[]; };
 #else
 layout(binding = 1) readonly buffer K { float k[]; };
 layout(binding = 2) readonly buffer V { float v[]; };
@@ -55,6 +64,9 @@ void main()
 #ifdef REL
             uint at = ((batch * a.heads + head) * a.queries + min(row, a.queries - 1u)) * (a.grid_h + a.grid_w);
             s += rel[at + (k0 + key) / a.grid_w] + rel[at + a.grid_h + (k0 + key) % a.grid_w];
+#endif
+#ifdef BIAS
+            s += rel[(head * a.queries + min(row, a.queries - 1u)) * a.keys + k0 + key];
 #endif
             float higher = max(top, s), shrink = exp(top - higher), p = exp(s - higher);
             total = total * shrink + p;

@@ -45,4 +45,11 @@ struct attention_rel_args {
     uint count;                 /* invocations */
 };
 VKR_ARGS_FIT(attention_rel_args)
+
+/* An additive bias [heads, queries, keys], its rows padded to `positions`. */
+struct attention_bias_args {
+    uint keys, positions;
+    uint count;                 /* invocations */
+};
+VKR_ARGS_FIT(attention_bias_args)
 #endif

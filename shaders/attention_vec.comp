@@ -12,6 +12,10 @@
 //! variant d64_rel NV=2 REL=1 needs=vec8
 //! variant d96_rel NV=3 REL=1 needs=vec8
 //! variant d128_rel NV=4 REL=1 needs=vec8
+//! variant d32_bias NV=1 BIAS=1 needs=vec8
+//! variant d64_bias NV=2 BIAS=1 needs=vec8
+//! variant d96_bias NV=3 BIAS=1 needs=vec8
+//! variant d128_bias NV=4 BIAS=1 needs=vec8
 #include "attention.h"
 #include "rows16.glsl"
 layout(local_size_x = 8) in;
@@ -19,7 +23,7 @@ layout(push_constant) uniform Args { attention_args a; };
 layout(binding = 0) uniform samplerBuffer q;
 layout(binding = 1) uniform samplerBuffer k;
 layout(binding = 2) uniform samplerBuffer v;
-layout(binding = 3) uniform samplerBuffer rel_rows;
+layout(binding = 3) uniform samplerBuffer rel_rows;    // with BIAS: the padded bias
 layout(binding = 4) uniform samplerBuffer rel_columns;
 layout(binding = 5) writeonly buffer O { vec4 o[]; };
 
@@ -50,6 +54,10 @@ void main()
     at_c##i = int((which * queries + min(row0 + uint(i), queries - 1u)) * width4);
     ROWS16(AT)
 #endif
+#ifdef BIAS
+#define AT(i, b, r) int at_b##i = int((head * queries + min(row0 + uint(i), queries - 1u)) * (a.positions / 4u) + lane);
+    ROWS16(AT)
+#endif
     for (uint tile = 0u; tile < tiles; tile++) {
 #define CLEAR(i, b, r) s##i = vec4(0.0);
         ROWS16(CLEAR)
@@ -76,6 +84,9 @@ void main()
             ky++;
         }
         ky = min(ky, rows - 1u);
+#elif defined(BIAS)
+#define BIAS_AT(i, b, r) s##i = s##i * scale + texelFetch(rel_rows, at_b##i + int(tile * 8u));
+        ROWS16(BIAS_AT)
 #else
         vec4 mask = mix(vec4(0.0), vec4(-1e30), greaterThanEqual(uvec4(tile * 32u + lane * 4u) + uvec4(0u, 1u, 2u, 3u), uvec4(keys)));
 #define BIAS(i, b, r) s##i = s##i * scale + mask;

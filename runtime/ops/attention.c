@@ -9,39 +9,23 @@
 
 enum { MAX_HEAD = 128 };
 
+enum { VEC, PORTABLE };                         /* indices into vkr_attention_choices */
+
 struct params {
     struct vkr_attention a;
-    uint32_t choice;                            /* index into vkr_attention_choices */
+    uint32_t choice;
 };
 
-static vks_status infer(const void *params, const struct vkr_desc *in, uint32_t count, struct vkr_desc *out)
-{
-    const struct vkr_attention *a = &((const struct params *)params)->a;
-    uint32_t inner = a->heads * a->head_dim;
-    VKS_REQUIRE(count == 5 && a->heads > 0 && a->head_dim > 0 && a->head_dim <= MAX_HEAD, VKS_ERR_UNSUPPORTED,
-                "attention: heads must be 1 to %d wide, not %u", MAX_HEAD, a->head_dim);
-    const uint32_t offsets[] = { a->q_offset, a->k_offset, a->v_offset };
-    for (uint32_t i = 0; i < 3; i++)
-        VKS_REQUIRE(in[i].dtype == VKR_F32 && in[i].rank == 3 && offsets[i] <= in[i].dim[2] && inner <= in[i].dim[2] - offsets[i],
-                    VKS_ERR_SHAPE, "attention: %u heads of %u from %u do not fit %s", a->heads, a->head_dim, offsets[i], VKR_SHAPE(&in[i]));
-    VKS_REQUIRE(in[1].dim[0] == in[2].dim[0] && in[1].dim[1] == in[2].dim[1] && (in[1].dim[0] == in[0].dim[0] || in[1].dim[0] == 1),
-                VKS_ERR_SHAPE, "attention: q %s, k %s and v %s do not fit", VKR_SHAPE(&in[0]), VKR_SHAPE(&in[1]), VKR_SHAPE(&in[2]));
-    VKS_REQUIRE((in[3].dtype == VKR_NONE) == (in[4].dtype == VKR_NONE), VKS_ERR_ARGUMENT, "attention: rel_h and rel_w come together");
-    if (in[3].dtype != VKR_NONE) {
-        VKS_REQUIRE(a->grid_h * a->grid_w == in[0].dim[1] && in[1].dim[1] == in[0].dim[1], VKS_ERR_SHAPE,
-                    "attention: %u tokens are no %u x %u grid", in[0].dim[1], a->grid_h, a->grid_w);
-        VKS_REQUIRE(in[3].dtype == VKR_F32 && in[4].dtype == VKR_F32 && in[3].rank == 2 && in[4].rank == 2 &&
-                    in[3].dim[0] == 2 * a->grid_h - 1 && in[4].dim[0] == 2 * a->grid_w - 1 &&
-                    in[3].dim[1] == a->head_dim && in[4].dim[1] == a->head_dim, VKS_ERR_SHAPE,
-                    "attention: rel_h %s and rel_w %s do not fit a %u x %u grid of width %u", VKR_SHAPE(&in[3]), VKR_SHAPE(&in[4]),
-                    a->grid_h, a->grid_w, a->head_dim);
-    }
-    *out = vkr_f32(3, in[0].dim[0], in[0].dim[1], inner);
-    return VKS_OK;
-}
-
 /* Sizes that both halves of the choice need. */
-struct shape { uint32_t head_dim, heads, batch, kv_batch, queries, keys, q_row, k_row, v_row, at, grid_h, grid_w; };
+struct shape { uint32_t head_dim, heads, batch, kv_batch, queries, keys, q_row, k_row, v_row, at, grid_h, grid_w, bias; };
+
+static struct shape shape_of(const struct vkr_attention *a, const struct vkr_desc *q, const struct vkr_desc *k,
+                             const struct vkr_desc *v, bool bias)
+{
+    return (struct shape){ .head_dim = a->head_dim, .heads = a->heads, .batch = q->dim[0], .kv_batch = k->dim[0], .queries = q->dim[1],
+        .keys = k->dim[1], .q_row = q->dim[2], .k_row = k->dim[2], .v_row = v->dim[2],
+        .at = a->q_offset | a->k_offset | a->v_offset, .grid_h = a->grid_h, .grid_w = a->grid_w, .bias = bias };
+}
 
 static uint32_t padded_width(const struct shape *s)
 {
@@ -59,6 +43,47 @@ static uint32_t rel_rows_of(const struct shape *s)
     return vkr_groups(positions_of(s), padded_width(s));
 }
 
+/* The vec family has the bias with rows padded to whole tiles. */
+static vks_status check_bias(const struct params *p, const struct vkr_desc *in)
+{
+    const struct vkr_desc *bias = &in[5];
+    struct shape s = shape_of(&p->a, &in[0], &in[1], &in[2], true);
+    uint32_t keys = p->choice == VEC ? positions_of(&s) : s.keys;
+    VKS_REQUIRE(in[3].dtype == VKR_NONE, VKS_ERR_ARGUMENT, "attention: a bias and a relative position exclude each other");
+    VKS_REQUIRE(bias->dtype == VKR_F32 && bias->rank == 3 && bias->dim[0] == s.heads && bias->dim[1] == s.queries &&
+                bias->dim[2] == keys, VKS_ERR_SHAPE, "attention: bias %s must be f32 [%u, %u, %u]", VKR_SHAPE(bias), s.heads,
+                s.queries, keys);
+    return VKS_OK;
+}
+
+static vks_status infer(const void *params, const struct vkr_desc *in, uint32_t count, struct vkr_desc *out)
+{
+    const struct vkr_attention *a = &((const struct params *)params)->a;
+    uint32_t inner = a->heads * a->head_dim;
+    VKS_REQUIRE(count == 6 && a->heads > 0 && a->head_dim > 0 && a->head_dim <= MAX_HEAD, VKS_ERR_UNSUPPORTED,
+                "attention: heads must be 1 to %d wide, not %u", MAX_HEAD, a->head_dim);
+    const uint32_t offsets[] = { a->q_offset, a->k_offset, a->v_offset };
+    for (uint32_t i = 0; i < 3; i++)
+        VKS_REQUIRE(in[i].dtype == VKR_F32 && in[i].rank == 3 && offsets[i] <= in[i].dim[2] && inner <= in[i].dim[2] - offsets[i],
+                    VKS_ERR_SHAPE, "attention: %u heads of %u from %u do not fit %s", a->heads, a->head_dim, offsets[i], VKR_SHAPE(&in[i]));
+    VKS_REQUIRE(in[1].dim[0] == in[2].dim[0] && in[1].dim[1] == in[2].dim[1] && (in[1].dim[0] == in[0].dim[0] || in[1].dim[0] == 1),
+                VKS_ERR_SHAPE, "attention: q %s, k %s and v %s do not fit", VKR_SHAPE(&in[0]), VKR_SHAPE(&in[1]), VKR_SHAPE(&in[2]));
+    VKS_REQUIRE((in[3].dtype == VKR_NONE) == (in[4].dtype == VKR_NONE), VKS_ERR_ARGUMENT, "attention: rel_h and rel_w come together");
+    if (in[3].dtype != VKR_NONE) {
+        VKS_REQUIRE(a->grid_h * a->grid_w == in[0].dim[1] && in[1].dim[1] == in[0].dim[1], VKS_ERR_SHAPE,
+                    "attention: %u tokens are no %u x %u grid", in[0].dim[1], a->grid_h, a->grid_w);
+        VKS_REQUIRE(in[3].dtype == VKR_F32 && in[4].dtype == VKR_F32 && in[3].rank == 2 && in[4].rank == 2 &&
+                    in[3].dim[0] == 2 * a->grid_h - 1 && in[4].dim[0] == 2 * a->grid_w - 1 &&
+                    in[3].dim[1] == a->head_dim && in[4].dim[1] == a->head_dim, VKS_ERR_SHAPE,
+                    "attention: rel_h %s and rel_w %s do not fit a %u x %u grid of width %u", VKR_SHAPE(&in[3]), VKR_SHAPE(&in[4]),
+                    a->grid_h, a->grid_w, a->head_dim);
+    }
+    if (in[5].dtype != VKR_NONE)
+        VKS_TRY(check_bias(params, in));
+    *out = vkr_f32(3, in[0].dim[0], in[0].dim[1], inner);
+    return VKS_OK;
+}
+
 static bool fits_vec(const void *shape, const struct vkr_target *target)
 {
     const struct shape *s = shape;
@@ -67,6 +92,8 @@ static bool fits_vec(const void *shape, const struct vkr_target *target)
     uint64_t widest = rows > keys ? rows : keys, bytes = widest * s->head_dim * 4;
     if (s->grid_w && rows * rel_rows_of(s) * 16 > bytes)
         bytes = rows * rel_rows_of(s) * 16;
+    if (s->bias && (uint64_t)s->heads * s->queries * positions_of(s) * 4 > bytes)
+        bytes = (uint64_t)s->heads * s->queries * positions_of(s) * 4;
     return s->head_dim % 4 == 0 && s->at % 4 == 0 && s->q_row % 4 == 0 && s->k_row % 4 == 0 && s->v_row % 4 == 0 &&
            bytes <= caps->max_binding && bytes / 16 <= caps->max_texels && s->heads <= caps->max_groups[1] &&
            s->batch <= caps->max_groups[2];
@@ -114,14 +141,16 @@ static struct vkr_tensor *rel_terms(struct vkr_lower *l, const char *variant, co
 static vks_status lower_vec(struct vkr_lower *l, const struct vkr_attention *a, const struct shape *s,
                             struct vkr_tensor *const *in, struct vkr_tensor *out)
 {
-    static const char *const variants[2][4] = { { "d32", "d64", "d96", "d128" }, { "d32_rel", "d64_rel", "d96_rel", "d128_rel" } };
+    static const char *const variants[3][4] = { { "d32", "d64", "d96", "d128" }, { "d32_rel", "d64_rel", "d96_rel", "d128_rel" },
+                                                { "d32_bias", "d64_bias", "d96_bias", "d128_bias" } };
     bool rel = in[3] != NULL;
+    uint32_t kind = rel ? 1 : in[5] ? 2 : 0;
     vks_status status = VKS_OK;
     uint32_t positions = positions_of(s), rows = (s->queries + 15) / 16 * 16;
     struct vkr_tensor *q = pack(l, "queries", s, in[0], a->q_offset, s->batch, s->queries, rows, false, &status);
     struct vkr_tensor *k = pack(l, "keys", s, in[1], a->k_offset, s->kv_batch, s->keys, positions, rel, &status);
     struct vkr_tensor *v = pack(l, "values", s, in[2], a->v_offset, s->kv_batch, s->keys, positions, rel, &status);
-    struct vkr_tensor *rel_rows = q, *rel_columns = q;
+    struct vkr_tensor *rel_rows = in[5] ? in[5] : q, *rel_columns = q;
     if (rel) {
         rel_rows = rel_terms(l, "rows", s, q, in[3], rel_rows_of(s), rel_rows_of(s), &status);
         rel_columns = rel_terms(l, "columns", s, q, in[4], padded_width(s), padded_width(s) / 4, &status);
@@ -130,7 +159,7 @@ static vks_status lower_vec(struct vkr_lower *l, const struct vkr_attention *a, 
     struct attention_args args = { .batch = s->batch, .heads = s->heads, .head_dim = s->head_dim, .queries = s->queries,
         .keys = s->keys, .kv_batch = s->kv_batch > 1, .scale = a->scale, .grid_w = s->grid_w, .grid_h = s->grid_h,
         .width = padded_width(s), .positions = positions };
-    return vkr_emit(l, &(struct vkr_dispatch){ .shader = "attention_vec", .variant = variants[rel][(s->head_dim - 1) / 32],
+    return vkr_emit(l, &(struct vkr_dispatch){ .shader = "attention_vec", .variant = variants[kind][(s->head_dim - 1) / 32],
         .bind = { q, k, v, rel_rows, rel_columns, out }, .bind_count = 6, .writes = 1u << 5, .texels = 31u, .args = &args,
         .args_size = sizeof args, .groups = { vkr_groups(s->queries, ATTENTION_VEC_ROWS), s->heads, s->batch } });
 }
@@ -144,10 +173,12 @@ static vks_status lower_portable(struct vkr_lower *l, const struct vkr_attention
         .v_row = s->v_row, .kv_batch = s->kv_batch > 1, .scale = a->scale, .grid_w = s->grid_w, .grid_h = s->grid_h };
     char variant[16];
     uint32_t width = s->head_dim <= 16 ? 16 : s->head_dim <= 32 ? 32 : s->head_dim <= 64 ? 64 : 128;
-    snprintf(variant, sizeof variant, "d%u%s", width, in[3] ? "_rel" : "");
+    snprintf(variant, sizeof variant, "d%u%s", width, in[3] ? "_rel" : in[5] ? "_bias" : "");
     struct vkr_dispatch d = { .shader = "attention", .variant = variant, .bind = { in[0], in[1], in[2], out }, .bind_count = 4,
         .writes = 1u << 3, .args = &args, .args_size = sizeof args,
         .groups = { vkr_groups(s->queries, ATTENTION_LOCAL), s->heads, s->batch } };
+    if (in[5])
+        d.bind[2] = in[5];                      /* k and v are one tensor: the builder saw to it */
     if (in[3]) {
         struct vkr_tensor *rel = vkr_scratch(l, "rel", vkr_f32(4, s->batch, s->heads, s->queries, s->grid_h + s->grid_w));
         struct attention_rel_args rel_args = { .heads = s->heads, .head_dim = s->head_dim, .queries = s->queries,
@@ -166,20 +197,13 @@ static vks_status lower_portable(struct vkr_lower *l, const struct vkr_attention
     return vkr_emit(l, &d);
 }
 
-static struct shape shape_of(const struct vkr_attention *a, const struct vkr_desc *q, const struct vkr_desc *k, const struct vkr_desc *v)
-{
-    return (struct shape){ .head_dim = a->head_dim, .heads = a->heads, .batch = q->dim[0], .kv_batch = k->dim[0], .queries = q->dim[1],
-        .keys = k->dim[1], .q_row = q->dim[2], .k_row = k->dim[2], .v_row = v->dim[2],
-        .at = a->q_offset | a->k_offset | a->v_offset, .grid_h = a->grid_h, .grid_w = a->grid_w };
-}
-
 static vks_status lower(struct vkr_lower *l, const void *params, struct vkr_tensor *const *in, uint32_t count,
                         struct vkr_tensor *out)
 {
     const struct params *p = params;
-    struct shape s = shape_of(&p->a, &in[0]->desc, &in[1]->desc, &in[2]->desc);
+    struct shape s = shape_of(&p->a, &in[0]->desc, &in[1]->desc, &in[2]->desc, in[5] != NULL);
     (void)count;
-    return p->choice == 0 ? lower_vec(l, &p->a, &s, in, out) : lower_portable(l, &p->a, &s, in, out);
+    return p->choice == VEC ? lower_vec(l, &p->a, &s, in, out) : lower_portable(l, &p->a, &s, in, out);
 }
 
 static double cost(const void *params, const struct vkr_desc *in, uint32_t count, const struct vkr_desc *out)
@@ -191,27 +215,76 @@ static double cost(const void *params, const struct vkr_desc *in, uint32_t count
 
 const struct vkr_op vkr_op_attention = { "attention", sizeof(struct params), infer, lower, cost };
 
-struct vkr_tensor *vkr_attention(struct vkr_graph *g, struct vkr_tensor *q, struct vkr_tensor *k, struct vkr_tensor *v,
-                                 struct vkr_tensor *rel_h, struct vkr_tensor *rel_w, const struct vkr_attention *params)
+/* ---- bias: padded once, at load, for the vec family ------------------------------------------------------------- */
+
+struct bias_params { uint32_t positions; };
+
+static vks_status bias_infer(const void *params, const struct vkr_desc *in, uint32_t count, struct vkr_desc *out)
 {
-    struct params p = { .a = *params };
-    if (!rel_h)
-        p.a.grid_h = p.a.grid_w = 0;
-    struct vkr_desc none = { 0 }, in[] = { q->desc, k->desc, v->desc, rel_h ? rel_h->desc : none, rel_w ? rel_w->desc : none }, out;
+    const struct bias_params *p = params;
+    VKS_REQUIRE(count == 1 && in[0].rank == 3, VKS_ERR_INTERNAL, "attention_bias takes [heads, Nq, Nk]");
+    *out = vkr_f32(3, in[0].dim[0], in[0].dim[1], p->positions);
+    return VKS_OK;
+}
+
+static vks_status bias_lower(struct vkr_lower *l, const void *params, struct vkr_tensor *const *in, uint32_t count,
+                             struct vkr_tensor *out)
+{
+    const struct bias_params *p = params;
+    struct attention_bias_args args = { in[0]->desc.dim[2], p->positions, (uint32_t)vkr_numel(&out->desc) };
+    struct vkr_dispatch d = { .shader = "attention_bias", .variant = "f32", .bind = { in[0], out }, .bind_count = 2,
+                              .writes = 1u << 1, .args = &args, .args_size = sizeof args };
+    (void)count;
+    vkr_spread(vkr_lower_target(l), vkr_groups(args.count, ATTENTION_PACK_LOCAL), d.groups);
+    return vkr_emit(l, &d);
+}
+
+static const struct vkr_op op_attention_bias = { "attention_bias", sizeof(struct bias_params), bias_infer, bias_lower, NULL };
+
+/* ---- builders --------------------------------------------------------------------------------------------------- */
+
+static struct vkr_tensor *build(struct vkr_graph *g, struct vkr_tensor *const operands[6], const struct vkr_attention *attention)
+{
+    struct params p = { *attention, PORTABLE };
+    struct vkr_tensor *in[6];
+    struct vkr_desc desc[6] = { 0 }, out;
     if (vkr_graph_status(g) != VKS_OK)
         return vkr_graph_fail(g, VKS_OK);
-    vks_status status = infer(&p, in, 5, &out);
+    for (uint32_t i = 0; i < 6; i++)
+        if ((in[i] = operands[i]) != NULL)
+            desc[i] = in[i]->desc;
+    if (!in[3])
+        p.a.grid_h = p.a.grid_w = 0;
+    vks_status status = infer(&p, desc, 6, &out);
     struct shape s = { 0 };
     if (status == VKS_OK) {
-        s = shape_of(&p.a, &in[0], &in[1], &in[2]);
+        s = shape_of(&p.a, &desc[0], &desc[1], &desc[2], in[5] != NULL);
         status = vkr_choose(vkr_graph_target(g), "attention", vkr_attention_choices, vkr_attention_choice_count, &s, &p.choice);
     }
     if (status != VKS_OK)
         return vkr_graph_fail(g, status);
-    if (p.choice == 1 && rel_h && (q->base != k->base || q->base != v->base)) {     /* one fused tensor for the portable kernel */
-        p.a.k_offset += q->desc.dim[2];
-        p.a.v_offset += q->desc.dim[2] + k->desc.dim[2];
-        q = k = v = vkr_concat(g, vkr_concat(g, q, k, 2), v, 2);
+    if (p.choice == VEC && in[5])
+        in[5] = vkr_graph_node(g, &op_attention_bias, &(struct bias_params){ positions_of(&s) }, &in[5], 1);
+    if (p.choice == PORTABLE && in[5] && in[1]->base != in[2]->base) {     /* fewer buffers for the portable kernel */
+        p.a.v_offset += desc[1].dim[2];
+        in[1] = in[2] = vkr_concat(g, in[1], in[2], 2);
     }
-    return vkr_graph_node(g, &vkr_op_attention, &p, (struct vkr_tensor *[]){ q, k, v, rel_h, rel_w }, 5);
+    if (p.choice == PORTABLE && in[3] && (in[0]->base != in[1]->base || in[0]->base != in[2]->base)) {
+        p.a.k_offset += desc[0].dim[2];
+        p.a.v_offset += desc[0].dim[2] + desc[1].dim[2];
+        in[0] = in[1] = in[2] = vkr_concat(g, vkr_concat(g, in[0], in[1], 2), in[2], 2);
+    }
+    return vkr_graph_node(g, &vkr_op_attention, &p, in, 6);
+}
+
+struct vkr_tensor *vkr_attention(struct vkr_graph *g, struct vkr_tensor *q, struct vkr_tensor *k, struct vkr_tensor *v,
+                                 struct vkr_tensor *rel_h, struct vkr_tensor *rel_w, const struct vkr_attention *params)
+{
+    return build(g, (struct vkr_tensor *[]){ q, k, v, rel_h, rel_w, NULL }, params);
+}
+
+struct vkr_tensor *vkr_attention_biased(struct vkr_graph *g, struct vkr_tensor *q, struct vkr_tensor *k,
+                                        struct vkr_tensor *v, struct vkr_tensor *bias, const struct vkr_attention *params)
+{
+    return build(g, (struct vkr_tensor *[]){ q, k, v, NULL, NULL, bias }, params);
 }

@@ -6,7 +6,10 @@
 
 static struct vkr_tensor *build(struct vkr_graph *g, const void *params, struct vkr_tensor *const *in, uint32_t count)
 {
-    bool fused = count == 3;                /* qkv, rel_h, rel_w; else q, k, v, rel_h, rel_w */
+    bool fused = count == 3;                /* qkv, rel_h, rel_w; else q, k, v and rel_h, rel_w or a bias */
+    if (count == 2 || count == 4)           /* qkv, bias; or q, k, v, bias */
+        return count == 2 ? vkr_attention_biased(g, in[0], in[0], in[0], in[1], params)
+                          : vkr_attention_biased(g, in[0], in[1], in[2], in[3], params);
     return fused ? vkr_attention(g, in[0], in[0], in[0], in[1], in[2], params)
                  : vkr_attention(g, in[0], in[1], in[2], in[3], in[4], params);
 }
@@ -30,8 +33,8 @@ static void reference(const void *params, const struct vkr_desc *desc, const dou
                       const struct vkr_desc *out_desc, double *out)
 {
     const struct vkr_attention *a = params;
-    bool fused = count == 3, rel = desc[fused ? 1 : 3].dtype != VKR_NONE;
-    const double *rh = in[fused ? 1 : 3], *rw = in[fused ? 2 : 4];
+    bool fused = count <= 3, biased = count == 2 || count == 4, rel = !biased && desc[fused ? 1 : 3].dtype != VKR_NONE;
+    const double *rh = in[fused ? 1 : 3], *rw = biased ? NULL : in[fused ? 2 : 4];
     uint32_t d = a->head_dim, ki = fused ? 0 : 1, vi = fused ? 0 : 2;
     struct side q = { in[0], desc[0].dim[2], a->q_offset, desc[0].dim[1], desc[0].dim[0] };
     struct side k = { in[ki], desc[ki].dim[2], a->k_offset, desc[ki].dim[1], desc[ki].dim[0] };
@@ -44,6 +47,8 @@ static void reference(const void *params, const struct vkr_desc *desc, const dou
                 double top = -1e300, sum = 0, *o = out + ((uint64_t)b * q.tokens + n) * a->heads * d + h * d;
                 for (uint32_t m = 0; m < k.tokens; m++) {
                     s[m] = (double)a->scale * dot(row, token(&k, b, m, h, d), d);
+                    if (biased)
+                        s[m] += rh[((uint64_t)h * q.tokens + n) * k.tokens + m];
                     if (rel)
                         s[m] += dot(row, rh + (uint64_t)(n / a->grid_w - m / a->grid_w + a->grid_h - 1) * d, d) +
                                 dot(row, rw + (uint64_t)(n % a->grid_w - m % a->grid_w + a->grid_w - 1) * d, d);
@@ -65,6 +70,9 @@ static void reference(const void *params, const struct vkr_desc *desc, const dou
 #define FUSED(NAME, H, D, GH, GW, X) \
     { .name = NAME, .params = CALL(.heads = H, .head_dim = D, .k_offset = H * D, .v_offset = 2 * H * D, .scale = 0.125f, .grid_h = GH, \
       .grid_w = GW), .in = { X, PARAM(2 * GH - 1, D), PARAM(2 * GW - 1, D) }, .count = 3, .reduction = 16 * D }
+#define BIASED(NAME, H, D, TOKENS, X) \
+    { .name = NAME, .params = CALL(.heads = H, .head_dim = D, .k_offset = H * D, .v_offset = 2 * H * D, .scale = 0.17f), \
+      .in = { X, PARAM(H, TOKENS, TOKENS) }, .count = 2, .reduction = 4 * D }
 
 /* Scores of magnitude s carry an error of s ulps into exp: the reduction stands for that. */
 static const struct op_case cases[] = {
@@ -88,6 +96,14 @@ static const struct op_case cases[] = {
       .in = { IN(1, 12, 16), IN(1, 12, 16), IN(1, 12, 16), PARAM(5, 8), PARAM(7, 8) }, .count = 5, .reduction = 128 },
     { .name = "logits of 100", .params = CALL(.heads = 1, .head_dim = 16, .scale = 1),
       .in = { WIDE(5, 1, 17, 16), WIDE(5, 1, 41, 16), IN(1, 41, 16), NONE_, NONE_ }, .count = 5, .reduction = 1u << 30 },
+    BIASED("a bias, windows of 7", 4, 32, 49, IN(3, 49, 384)),
+    BIASED("a bias, windows of 14", 5, 32, 196, IN(1, 196, 480)),
+    BIASED("a bias, heads of 7", 2, 7, 5, IN(2, 5, 42)),
+    BIASED("a bias, heads of 128", 1, 128, 33, IN(1, 33, 384)),
+    { .name = "a bias made by the graph, 17 by 41, shared keys", .params = CALL(.heads = 3, .head_dim = 16, .scale = 0.3f),
+      .in = { IN(2, 17, 48), IN(1, 41, 48), IN(1, 41, 48), IN(3, 17, 41) }, .count = 4, .reduction = 64 },
+    { .name = "a bias of 50, heads of 80", .params = CALL(.heads = 2, .head_dim = 80, .scale = 0.1f),
+      .in = { IN(1, 33, 160), IN(1, 31, 160), IN(1, 31, 160), WIDE(50, 2, 33, 31) }, .count = 4, .reduction = 1u << 20 },
     FUSED("windows of ViT-B", 12, 64, 14, 14, IN(2, 196, 2304)),
 };
 
@@ -101,6 +117,8 @@ static const struct op_rejection rejections[] = {
       { DESC(1, 5, 8), DESC(1, 5, 8), DESC(1, 5, 8), DESC(3, 8), DESC(3, 8) }, 5, "grid" },
     { "a table of another length", CALL(.heads = 1, .head_dim = 8, .grid_h = 2, .grid_w = 2),
       { DESC(1, 4, 8), DESC(1, 4, 8), DESC(1, 4, 8), DESC(5, 8), DESC(3, 8) }, 5, "rel_h" },
+    { "a bias for other keys", CALL(.heads = 1, .head_dim = 8), { DESC(1, 4, 8), DESC(1, 5, 8), DESC(1, 5, 8), DESC(1, 4, 4) }, 4, "bias" },
+    { "a bias for other heads", CALL(.heads = 2, .head_dim = 4), { DESC(1, 4, 8), DESC(1, 5, 8), DESC(1, 5, 8), DESC(1, 4, 5) }, 4, "bias" },
     { "one table of two", CALL(.heads = 1, .head_dim = 8, .grid_h = 2, .grid_w = 2),
       { DESC(1, 4, 8), DESC(1, 4, 8), DESC(1, 4, 8), DESC(3, 8), NO_DESC }, 5, "together" },
 };

@@ -1,0 +1,22 @@
+#version 450
+// Additive bias of attention_vec: rows padded to whole tiles of keys, y[row, p] = x[row, p] for p < keys, else -1e30, which
+// masks the padded positions. Runs once, at load.
+#extension GL_GOOGLE_include_directive : require
+//! variant f32
+#include "attention.h"
+layout(local_size_x = ATTENTION_PACK_LOCAL) in;
+layout(push_constant) uniform Args { attention_bias_args a; };
+layout(binding = 0) readonly buffer X { float x[]; };
+layout(binding = 1) writeonly buffer Y { float y[]; };
+
+void main()
+{
+    uint i = (gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x) * ATTENTION_PACK_LOCAL + gl_LocalInvocationID.x;
+    if (i >= a.count)
+        return;
+    uint p = i % a.positions;
+    float value = -1e30;
+    if (p < a.keys)
+        value = x[i / a.positions * a.keys + p];
+    y[i] = value;
+}
