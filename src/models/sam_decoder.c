@@ -49,6 +49,7 @@ static struct vkr_tensor *all_tokens(const struct sam_decoder *d, struct nn n, c
         return own;
     struct vkr_tensor *sparse =
         vkr_graph_input(n.graph, "sparse", vkr_f32(3, shape->objects, shape->tokens, d->channels));
+    vkr_graph_mark(n.graph, sparse, "prompts");
     return vkr_concat(n.graph, own, sparse, 1);
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "graph/plan.h"
+#include "support/device.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -16,32 +17,13 @@ static void print_log(void *user, vks_log_level level, const char *message)
     fprintf(stderr, "%s\n", message);
 }
 
-static struct vkr_device *open_with(const char *which, bool validate)
+struct vkr_device *harness_open(void)
 {
     struct vkr_options options = { 0 };
     struct vkr_log log = { print_log, NULL, VKS_LOG_WARNING };
     struct vkr_device *device = NULL;
-    if (vkr_options_parse(&options, getenv("VKS_TEST_OPTIONS")) != VKS_OK)
-        return NULL;
-    options.validate = validate;
-    return vkr_device_open(which, &options, &log, &device) == VKS_OK ? device : NULL;
-}
-
-struct vkr_device *harness_open(void)
-{
-    const char *which = getenv("VKS_TEST_DEVICE"), *wish = getenv("VKS_TEST_VALIDATE");
-    bool validate = !wish || strcmp(wish, "0") != 0;
-    struct vkr_device *device = open_with(which ? which : "cpu", validate);
-    if (!device && !which)
-        device = open_with(NULL, validate);
-    if (!device && validate && !wish) {                 /* the layer is not installed: say so and go on */
-        validate = false;
-        device = open_with(which ? which : "cpu", false);
-    }
-    if (device)
-        printf("device: %s, %s, validation %s\n", vkr_device_caps(device)->name, vkr_device_caps(device)->driver,
-               validate ? "on" : "OFF");
-    else
+    const char *which = test_device();
+    if (vkr_options_parse(&options, test_options()) != VKS_OK || vkr_device_open(which, &options, &log, &device) != VKS_OK)
         printf("no device: %s\n", vks_last_error());
     return device;
 }

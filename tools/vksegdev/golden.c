@@ -31,18 +31,37 @@ void golden_array_free(struct golden_array *array)
     array->data = NULL;
 }
 
-const json_t *golden_find(const struct golden *golden, const char *name)
+const json_t *golden_find(const struct golden *golden, const char *name, size_t *index)
 {
     size_t i;
     json_t *array, *arrays = json_object_get(golden->json, "arrays");
     char file[256];
     snprintf(file, sizeof file, "%s.npy", name);
-    json_array_foreach(arrays, i, array) {
+    json_array_foreach(arrays, i, array)
+    {
         const char *found = json_string_value(json_object_get(array, "file"));
-        if (found && strcmp(found, file) == 0)
+        if (found && strcmp(found, file) == 0) {
+            if (index)
+                *index = i;
             return array;
+        }
     }
     return NULL;
+}
+
+void golden_give(struct golden *golden, const char *name)
+{
+    size_t index;
+    if (golden_find(golden, name, &index) && golden->fate[index] == GOLDEN_FORGOTTEN)
+        golden->fate[index] = GOLDEN_GIVEN;
+}
+
+double golden_limit(const struct golden *golden, const json_t *array, const char *key)
+{
+    const json_t *half = json_object_get(array, "tol_fp16");
+    bool own = golden->summary.half && json_is_object(half);
+    const json_t *limit = json_object_get(own ? half : json_object_get(array, "tol_fp32"), key);
+    return json_is_number(limit) ? json_number_value(limit) : -1;
 }
 
 /* ---- layouts ------------------------------------------------------------------------------------------------ */
@@ -74,8 +93,9 @@ static vks_status gather(const struct golden *golden, struct golden_array *array
     json_t *rows = json_object_get(config, "sub_rows"), *columns = json_object_get(config, "sub_cols");
     uint32_t rank = array->desc.rank;
     VKS_REQUIRE(rank >= 3 && json_array_size(rows) > 0, VKS_ERR_CORRUPT, "case.json has no config.sub_rows");
-    uint32_t height = array->desc.dim[rank - 3], width = array->desc.dim[rank - 2], channels = array->desc.dim[rank - 1];
-    float *kept = array->data;          /* indices ascend, so nothing is overwritten before it is read */
+    uint32_t height = array->desc.dim[rank - 3], width = array->desc.dim[rank - 2],
+             channels = array->desc.dim[rank - 1];
+    float *kept = array->data; /* indices ascend, so nothing is overwritten before it is read */
     for (size_t r = 0; r < json_array_size(rows); r++) {
         for (size_t c = 0; c < json_array_size(columns); c++) {
             size_t y = (size_t)json_integer_value(json_array_get(rows, r));
@@ -91,7 +111,9 @@ static vks_status gather(const struct golden *golden, struct golden_array *array
 
 /* ---- comparison --------------------------------------------------------------------------------------------- */
 
-struct errors { double max_abs, rel_rms, iou, exact; };
+struct errors {
+    double max_abs, rel_rms, iou, exact;
+};
 
 static struct errors measure(const float *got, const float *want, uint64_t count)
 {
@@ -113,8 +135,9 @@ static struct errors measure(const float *got, const float *want, uint64_t count
     return e;
 }
 
-/* Prints what the tolerance names; true when all of it holds. */
-static bool judge(const struct errors *e, const json_t *tolerance)
+/* error / tolerance, of whichever bound is nearest; `text` says what was measured. < 0: the case has no bound at all.
+ */
+static double judge(const struct golden *golden, const struct errors *e, const json_t *array, char *text, size_t size)
 {
     const struct {
         const char *key;
@@ -126,51 +149,97 @@ static bool judge(const struct errors *e, const json_t *tolerance)
         { "min_iou", e->iou, true },
         { "fraction_exact_min", e->exact, true },
     };
-    bool good = true;
+    double worst = -1;
+    size_t used = 0;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        const json_t *limit = json_object_get(tolerance, rows[i].key);
-        if (!limit)
+        double bound = golden_limit(golden, array, rows[i].key), value = rows[i].value;
+        if (bound < 0)
             continue;
-        double bound = json_number_value(limit);
-        printf("  %s %.3g (%s %.3g)", rows[i].key, rows[i].value, rows[i].least ? "at least" : "at most", bound);
-        good = good && (rows[i].least ? rows[i].value >= bound : rows[i].value <= bound);
+        double error = rows[i].least ? 1 - value : value, room = rows[i].least ? 1 - bound : bound;
+        double part = error <= 0 ? 0 : room > 0 ? error / room : INFINITY;
+        used += (size_t)snprintf(text + used, size - used, "%s%s %.3g (at %s %.3g)", used ? "  " : "", rows[i].key,
+                                 value, rows[i].least ? "least" : "most", bound);
+        worst = part > worst || isnan(part) ? part : worst;
     }
-    return good;
+    return worst;
 }
 
-static void compare(struct golden *golden, const json_t *entry, const char *name, const char *path, const float *got,
+void golden_judge(struct golden *golden, const char *name, const char *path, double worst, const char *text)
+{
+    struct golden_summary *s = &golden->summary;
+    bool good = worst <= 1;
+    s->outside += !good;
+    if (golden->verbose || !good)
+        printf("%-52s %-28s  %s  %s\n", path, name, text, good ? "ok" : "FAILED");
+    if (!(worst <= s->worst)) {
+        s->worst = worst;
+        snprintf(s->worst_name, sizeof s->worst_name, "%s", name);
+    }
+}
+
+static vks_status claim(struct golden *golden, const char *name, size_t index)
+{
+    VKS_REQUIRE(golden->fate[index] != GOLDEN_COMPARED && golden->fate[index] != GOLDEN_ELSEWHERE, VKS_ERR_INTERNAL,
+                "%s is compared twice, or belongs to the case's other half", name);
+    golden->fate[index] = GOLDEN_COMPARED;
+    return VKS_OK;
+}
+
+static void compare(struct golden *golden, const json_t *array, const char *name, const char *path, const float *got,
                     uint64_t count, const struct golden_array *want)
 {
-    const json_t *tolerance = json_object_get(entry, golden->half ? "tol_fp16" : "tol_fp32");
-    bool good = false;
-    printf("%-52s %-28s", path, name);
+    char text[256];
+    double worst = INFINITY;
     if (count != vkr_numel(&want->desc)) {
-        printf("  %llu values, the golden has %llu", (unsigned long long)count, (unsigned long long)vkr_numel(&want->desc));
-    } else if (!tolerance) {
-        printf("  no tolerance for this precision\n");
-        return;
+        snprintf(text, sizeof text, "%llu values, the golden has %llu", (unsigned long long)count,
+                 (unsigned long long)vkr_numel(&want->desc));
     } else {
         struct errors e = measure(got, want->data, count);
-        good = judge(&e, tolerance);
+        worst = judge(golden, &e, array, text, sizeof text);
+        if (worst < 0) {
+            snprintf(text, sizeof text, "the case gives no tolerance");
+            worst = INFINITY;
+        }
     }
-    printf("  %s\n", good ? "ok" : "FAILED");
-    *(good ? &golden->passed : &golden->failed) += 1;
+    golden->summary.within += worst <= 1;
+    golden_judge(golden, name, path, worst, text);
 }
 
 vks_status golden_compare(struct golden *golden, const char *name, const char *path, const float *got, uint64_t count,
                           bool nchw)
 {
-    const json_t *entry = golden_find(golden, name);
+    size_t index;
+    const json_t *array = golden_find(golden, name, &index);
     struct golden_array want;
     char file[256];
-    if (!entry)
+    if (!array)
         return VKS_OK;
+    VKS_TRY(claim(golden, name, index));
     snprintf(file, sizeof file, "%s.npy", name);
     VKS_TRY(golden_array_read(golden->folder, file, &want));
     vks_status status = nchw ? to_channels_last(&want) : VKS_OK;
     if (status == VKS_OK)
-        compare(golden, entry, name, path, got, count, &want);
+        compare(golden, array, name, path, got, count, &want);
     golden_array_free(&want);
+    return status;
+}
+
+vks_status golden_compare_region(struct golden *golden, const char *name, const char *path, const float *got,
+                                 const uint32_t shape[3], struct golden_region region, bool nchw)
+{
+    uint32_t height = shape[0], width = shape[1], channels = shape[2];
+    float *kept;
+    size_t count = 0;
+    if (!golden_find(golden, name, NULL))
+        return VKS_OK;
+    VKS_REQUIRE(region.y1 <= height && region.x1 <= width && region.step >= 1, VKS_ERR_CORRUPT,
+                "%s.npy is a part of more than %u x %u", name, width, height);
+    VKS_TRY(vkr_alloc((size_t)height * width * channels, sizeof *kept, name, (void **)&kept));
+    for (size_t y = region.y0; y < region.y1; y += region.step)
+        for (size_t x = region.x0; x < region.x1; x += region.step, count += channels)
+            memcpy(kept + count, got + (y * width + x) * channels, channels * sizeof *kept);
+    vks_status status = golden_compare(golden, name, path, kept, count, nchw);
+    vkr_free(kept);
     return status;
 }
 
@@ -179,7 +248,7 @@ vks_status golden_compare_dump(struct golden *golden, const char *name, const ch
     char file[512], sub[256];
     struct golden_array got;
     snprintf(sub, sizeof sub, "%s_sub", name);
-    bool whole = golden_find(golden, name) != NULL, part = golden_find(golden, sub) != NULL;
+    bool whole = golden_find(golden, name, NULL) != NULL, part = golden_find(golden, sub, NULL) != NULL;
     if (!whole && !part)
         return VKS_OK;
     snprintf(file, sizeof file, "%s.%s.npy", stage, path);
