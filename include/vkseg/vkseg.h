@@ -95,7 +95,7 @@ enum { VKS_ACCEPTS_POINT = 1, VKS_ACCEPTS_BOX = 2, VKS_ACCEPTS_MASK = 4 };
 typedef struct vks_model_info {
     char family[32];            /* "sam" */
     char variant[64];           /* "vit_b" */
-    char format[32];            /* "torch zip" or "safetensors" */
+    char format[32];            /* "torch zip", "safetensors" or "synthetic" */
     char licence[64];           /* of the published checkpoints of this family */
     char preprocessing[160];    /* one line: resize filter, normalisation, padding */
     char note[256];             /* what the user should know, such as how the family was decided; may be "" */
@@ -109,7 +109,8 @@ typedef struct vks_model_info {
     uint64_t memory_f16;
 } vks_model_info;
 
-/* Loads a checkpoint (.safetensors, .pth, .pt) onto the context's device. Errors: NOT_FOUND, MODEL (names the tensor,
+/* Loads a checkpoint (.safetensors, .pth, .pt), or generates the model that "synthetic:NAME[:SEED]" names (random weights
+ * of a published network's shape, the same on every machine), onto the context's device. Errors: NOT_FOUND, MODEL (names the tensor,
  * what was expected and what was found), UNSUPPORTED, HOST_MEMORY, DEVICE_*. */
 VKS_API vks_status vks_model_load(vks_context *context, const char *path, const vks_model_params *params, vks_model **out);
 
@@ -122,7 +123,8 @@ VKS_API void vks_model_destroy(vks_model **model);
 VKS_API vks_status vks_model_inspect(const char *path, const vks_model_params *params, vks_model_info *out);
 VKS_API vks_status vks_model_get_info(const vks_model *model, vks_model_info *out);
 
-/* SHA-256 of the checkpoint as 64 hex digits. Reads the whole file the first time. */
+/* SHA-256 of the checkpoint as 64 hex digits; of a synthetic one, of its tensors' elements, ascending by name. Reads
+ * everything the first time. */
 VKS_API vks_status vks_model_sha256(vks_model *model, char hex[65]);
 
 /* ---- images -------------------------------------------------------------------------------------------------- */

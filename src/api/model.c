@@ -3,6 +3,7 @@
 #include "api/handles.h"
 #include "base/mem.h"
 #include "models/family.h"
+#include "models/synthetic.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -54,7 +55,7 @@ static vks_status create(vks_context *context, vks_model **out)
 static vks_status open_weights(vks_model *model, const char *path, const void *data, size_t size)
 {
     if (path)
-        return weights_open(path, &model->weights);
+        return synthetic_or_file(path, &model->weights);
     VKS_TRY(vkr_alloc(1, size, "the checkpoint", &model->bytes));
     memcpy(model->bytes, data, size);
     return weights_open_memory(model->bytes, size, &model->weights);
@@ -185,7 +186,7 @@ vks_status vks_model_inspect(const char *path, const vks_model_params *params, v
     const struct family_wish wish = { .family = own.family, .options = own.options, .file_name = path };
     struct weights *weights = NULL;
     struct network *network = NULL;
-    VKS_TRY(weights_open(path, &weights));
+    VKS_TRY(synthetic_or_file(path, &weights));
     vks_status status = family_open(weights, &wish, &network);
     if (status == VKS_OK)
         status = describe(network, weights, &target, out);

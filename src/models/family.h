@@ -18,6 +18,7 @@
 #include "weights/weights.h"
 
 struct family;
+struct schema;
 
 /* A result of the encoder that the decoder reads: it lives in a slot between the two. */
 struct family_feature {
@@ -77,6 +78,9 @@ struct family {
     /* Prompt encoding on the host: rows one object needs in "sparse", and those rows [tokens, channels]. */
     uint32_t (*tokens)(const struct network *network, const struct prompt_object *object);
     void (*embed)(const struct network *network, const struct prompt_object *object, float *sparse);
+
+    /* Adds the tensors of the synthetic model `name` (synthetic.def), as a published file calls them. NULL: none. */
+    void (*tensors)(const char *name, struct schema *schema);
 
     /* Fills `dst` with the parameter `name` as the builders call it, weights and derived constants alike. */
     vks_status (*read)(const struct network *network, const char *name, const struct vkr_desc *desc, void *dst);

@@ -3,6 +3,7 @@
 #include "models/sam_decoder.h"
 #include "models/sam_encoder.h"
 #include "models/sam_keys.h"
+#include "models/sam_synthetic.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -210,6 +211,7 @@ const struct family family_sam = {
     .tokens = tokens,
     .embed = embed,
     .read = read_param,
+    .tensors = sam_synthetic,
 };
 
 const struct family family_medsam = {
@@ -224,4 +226,5 @@ const struct family family_medsam = {
     .tokens = tokens,
     .embed = embed,
     .read = read_param,
+    .tensors = sam_synthetic,
 };

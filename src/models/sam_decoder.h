@@ -22,6 +22,9 @@ struct sam_decoder {
 vks_status sam_decoder_open(struct sam_decoder *decoder, struct schema *schema, const struct hyper *hyper,
                             uint32_t grid);
 
+/* Adds all tensors; the numbers of heads do not matter. */
+void sam_decoder_tensors(const struct sam_decoder *decoder, struct schema *schema);
+
 /* After schema_check: reads what prompt encoding needs. `side` as in struct sam_prompt. */
 vks_status sam_decoder_load(struct sam_decoder *decoder, const struct schema *schema, uint32_t side);
 void sam_decoder_free(struct sam_decoder *decoder);

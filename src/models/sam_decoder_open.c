@@ -114,7 +114,7 @@ static void add_layer(struct schema *schema, const struct sam_decoder *d, uint32
     }
 }
 
-static void add_tensors(struct schema *schema, const struct sam_decoder *d)
+void sam_decoder_tensors(const struct sam_decoder *d, struct schema *schema)
 {
     uint32_t c = d->channels, m = d->mask_channels;
     sam_prompt_schema(schema, c);
@@ -149,7 +149,7 @@ vks_status sam_decoder_open(struct sam_decoder *d, struct schema *schema, const 
     VKS_REQUIRE(d->channels % d->heads == 0 && d->cross_inner % d->heads == 0, VKS_ERR_MODEL,
                 "%u decoder heads do not divide the widths %u and %u of this file; set the option decoder_heads",
                 d->heads, d->channels, d->cross_inner);
-    add_tensors(schema, d);
+    sam_decoder_tensors(d, schema);
     return VKS_OK;
 }
 

@@ -22,6 +22,9 @@ struct sam_encoder {
  * `schema`. Errors: MODEL, ARGUMENT. */
 vks_status sam_encoder_open(struct sam_encoder *encoder, struct schema *schema, const struct hyper *hyper);
 
+/* Adds all tensors; the windows do not matter, the lengths of the tables do. */
+void sam_encoder_tensors(const struct sam_encoder *encoder, struct schema *schema);
+
 /* Input "pixels" -> the embedding [1, grid, grid, channels]. */
 struct vkr_tensor *sam_encoder_build(const struct sam_encoder *encoder, struct nn n);
 

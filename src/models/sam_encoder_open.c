@@ -109,7 +109,7 @@ static vks_status choose_heads(struct sam_encoder *e, const struct hyper *hyper,
     return VKS_OK;
 }
 
-static void add_tensors(const struct sam_encoder *e, struct schema *s)
+void sam_encoder_tensors(const struct sam_encoder *e, struct schema *s)
 {
     uint32_t d = e->width, c = e->channels;
     schema_add(s, vkr_f32(4, 1, e->grid, e->grid, d), "image_encoder.pos_embed");
@@ -154,7 +154,7 @@ vks_status sam_encoder_open(struct sam_encoder *e, struct schema *schema, const 
     VKS_TRY(measure_blocks(e, schema, &head));
     VKS_TRY(choose_heads(e, hyper, head));
     VKS_TRY(choose_windows(e, hyper));
-    add_tensors(e, schema);
+    sam_encoder_tensors(e, schema);
     return VKS_OK;
 }
 

@@ -8,6 +8,12 @@
 
 #include "base/mem.h"
 
+/* How the elements of a tensor that is in no file are made; see synth_fill. */
+struct weights_rule {
+    uint64_t seed;
+    float c, a;
+};
+
 struct weights_note {
     const char *key, *value;
 };
@@ -20,6 +26,7 @@ struct weights {
     uint32_t count, capacity;
     struct weights_note *notes;         /* string metadata */
     uint32_t note_count, note_capacity;
+    const struct weights_rule *rules;   /* beside `entries`, in the arena; NULL when there is a file */
     struct vkr_arena arena;             /* names and metadata */
 };
 
@@ -29,6 +36,10 @@ vks_status torchzip_parse(struct weights *weights);
 
 /* Appends a copy of `entry` under a copy of the first `length` bytes of `name`, which must be printable. */
 vks_status weights_add(struct weights *weights, const char *name, size_t length, const struct weights_entry *entry);
+
+/* weights_read and weights_sha256 of a table with rules. */
+vks_status synth_read(const struct weights *weights, const struct weights_entry *entry, enum vkr_dtype dst_type, void *dst);
+void synth_sha256(const struct weights *weights, char hex[65]);
 
 /* Bytes from the first element to behind the last one (0 for an empty tensor); false if the shape overflows. */
 bool weights_extent(const struct weights_entry *entry, size_t *bytes);

@@ -226,9 +226,10 @@ static uint32_t join_dimensions(const struct weights_entry *entry, size_t dim[VK
 vks_status weights_read(const struct weights *weights, const struct weights_entry *entry, enum vkr_dtype dst_type,
                         void *dst)
 {
-    (void)weights;
     VKS_REQUIRE(dst_type == VKR_F32 || dst_type == VKR_F16, VKS_ERR_UNSUPPORTED, "weights are read as f32 or f16, "
                 "not %s", vkr_dtype_name(dst_type));
+    if (weights->rules)
+        return synth_read(weights, entry, dst_type, dst);
     if (vkr_numel(&entry->desc) == 0)
         return VKS_OK;
     size_t dim[VKR_MAX_DIMS + 1], index[VKR_MAX_DIMS + 1] = { 0 };
@@ -254,13 +255,17 @@ vks_status weights_read(const struct weights *weights, const struct weights_entr
 void weights_release(const struct weights *weights, const struct weights_entry *entry)
 {
     size_t bytes;
-    if (weights_extent(entry, &bytes))
+    if (!weights->rules && weights_extent(entry, &bytes))
         mapping_release(&weights->file, entry->data, bytes);
 }
 
 vks_status weights_sha256(const struct weights *weights, char hex[65])
 {
     enum { STEP = 16 << 20 };
+    if (weights->rules) {
+        synth_sha256(weights, hex);
+        return VKS_OK;
+    }
     struct sha256 sha;
     sha256_begin(&sha);
     for (size_t at = 0; at < weights->file.size; at += STEP) {

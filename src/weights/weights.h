@@ -38,7 +38,7 @@ const struct weights_entry *weights_find(const struct weights *weights, const ch
 /* String metadata (safetensors __metadata__); NULL if absent. */
 const char *weights_meta(const struct weights *weights, const char *key);
 
-/* "safetensors" or "torch zip" */
+/* "safetensors", "torch zip", or "synthetic" (synth.h) */
 const char *weights_format(const struct weights *weights);
 
 /* Copies an entry, converted, dense row-major, into dst of vkr_numel elements of dst_type (f32 or f16). */

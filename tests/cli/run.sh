@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # The command line as users meet it: exit codes and sentences of some ninety beginner's mistakes, then real runs.
 #   tests/cli/run.sh VKSEG [VKSEGDEV]
-# Real runs need a checkpoint: $VKSEG_TEST_MODEL (a SAM that takes points and boxes), or one that VKSEGDEV makes from
-# assets/models/demo.tsv; they are skipped, visibly, without one or without a Vulkan device.
+# Real runs use $VKSEG_TEST_MODEL (a SAM that takes points and boxes), or a small generated one; they are skipped,
+# visibly, without a Vulkan device.
 set -u
 
 vkseg=$(realpath "${1:?usage: run.sh VKSEG [VKSEGDEV]}")
@@ -181,7 +181,9 @@ expect 4 'duplicate' segment ct.pgm -m model.pth --prompts p.json -o a.png
 expect 2 'no model is given' segment ct.pgm "${box[@]}" -o a.png
 expect 5 "model 'nowhere.pth'" segment ct.pgm -m nowhere.pth "${box[@]}" -o a.png
 expect 5 'is a folder' segment ct.pgm -m folder "${box[@]}" -o a.png
-expect 5 'synthetic' segment ct.pgm -m synthetic:sam_vit_b:111 "${box[@]}" -o a.png
+expect 5 'no synthetic model is called "sam_vit_q"; there are sam_vit_b' segment ct.pgm -m synthetic:sam_vit_q \
+    "${box[@]}" -o a.png
+expect 5 'seed must be a whole number' segment ct.pgm -m synthetic:sam_mini:x "${box[@]}" -o a.png
 expect 5 '' segment ct.pgm -m text.png "${box[@]}" -o a.png
 expect 3 "'nowhere.png' cannot be opened" segment nowhere.png -m model.pth "${box[@]}" -o a.png
 expect 4 'is a folder' segment folder -m model.pth "${box[@]}" -o a.png
@@ -244,20 +246,15 @@ if [ -w /dev/full ]; then
 fi
 
 # ---- real runs ----
-model=${VKSEG_TEST_MODEL:-}
-table=$root/assets/models/demo.tsv
-if [ -z "$model" ] && [ -n "$vksegdev" ] && [ -x "$vksegdev" ] && [ -f "$table" ]; then
-    model=$work/synthetic.safetensors
-    "$vksegdev" synth "$table" -o "$model" >out 2>err || { cat err; model=; }
-fi
-if [ -z "$model" ]; then
-    skip 'real runs: no checkpoint (VKSEG_TEST_MODEL, or vksegdev and assets/models/demo.tsv)'
-elif [ "$code" -ne 0 ]; then
+model=${VKSEG_TEST_MODEL:-synthetic:sam_mini}
+if [ "$code" -ne 0 ]; then
     skip 'real runs: no usable Vulkan device'
 else
     run=(-m "$model" --family sam -q)
     expect 0 '' info "$model"
     check "info names the family" grep -q 'sam' out
+    expect 0 '' info synthetic:sam_mini --json
+    check "info describes a synthetic model" grep -q '"format": "synthetic"' out
     expect 6 '' segment ct.pgm "${run[@]}" "${box[@]}" -o a.png -d 99
     expect 6 '' segment ct.pgm "${run[@]}" "${box[@]}" -o a.png -d 'name:no such device'
     expect 0 '' segment ct.pgm "${run[@]}" "${box[@]}" -o a.png --overlay b.png --logits l.npy --iou i.json \

@@ -124,6 +124,8 @@ static enum kind kind_of(const unsigned char *head, size_t size)
 
 static int info_file(const char *path, const struct args *args)
 {
+    if (strncmp(path, "synthetic:", 10) == 0)
+        return info_model(path, args);
     struct stat found;
     if (stat(path, &found) != 0)
         return fail(INPUT_MISSING, "Check the path; it is relative to the folder you are in.",

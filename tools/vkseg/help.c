@@ -125,7 +125,9 @@ static const char models_text[] =
     "too. A MedSAM file holds the same tensors as SAM ViT-B but wants another\n"
     "preprocessing; vkseg decides by what it can see and says so. Overrule it with\n"
     "--family sam or --family medsam.\n"
-    "`-m demo` is the bundled model, in builds that have one.\n";
+    "`-m demo` is the bundled model, in builds that have one.\n"
+    "`-m synthetic:sam_vit_b` (also sam_vit_l, sam_vit_h, medsam, sam_mini) is made\n"
+    "of random numbers, the same everywhere: for measuring, not for looking at.\n";
 
 static const char exit_codes_text[] =
     "Exit codes\n"

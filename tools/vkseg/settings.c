@@ -78,9 +78,7 @@ static int find_model(struct settings *out, const char *usage)
         return fail(BAD_USAGE, NULL, "-m: the path is longer than %zu bytes.", sizeof out->model_path - 1);
     snprintf(out->model_path, sizeof out->model_path, "%s", out->model);
     if (strncmp(out->model, "synthetic:", 10) == 0)
-        return fail(MODEL_BAD,
-                    "`vksegdev synth TABLE.tsv -o FILE.safetensors` writes such a checkpoint to a file; give that.",
-                    "-m %s: this version does not generate synthetic models by name.", out->model);
+        return 0;
     if (stat(out->model, &found) != 0)
         return fail(MODEL_BAD, models_help, "model '%s': the file cannot be opened (%s).", out->model, strerror(errno));
     if (S_ISDIR(found.st_mode))

@@ -10,7 +10,8 @@
 /* clang-format off */
 #define MODEL_OPTIONS                                                                                                  \
     { .help = "Model" },                                                                                               \
-    { "model", 'm', "PATH", 0, "Checkpoint: .pth, .pt or .safetensors; `demo` is the bundled one. Required." },        \
+    { "model", 'm', "PATH", 0, "Checkpoint: .pth, .pt or .safetensors; `demo` is the bundled one; synthetic:NAME "     \
+      "is generated. Required." },                                                                                     \
     { "family", 0, "NAME", 0, "Overrules what the file looks like, for example medsam or sam." },                      \
     { "model-option", 0, "KEY=VALUE", 1, "A hyper-parameter that the file cannot tell." }
 #define IMAGE_OPTIONS                                                                                                  \

@@ -6,6 +6,7 @@
 #include "gpu/device.h"
 #include "graph/graph.h"
 #include "base/spirv.h"
+#include "models/synthetic.h"
 #include "weights/weights.h"
 
 #include "inspect.h"
@@ -18,7 +19,7 @@ static vks_status inspect_weights(const struct args *args)
 {
     VKS_REQUIRE(args->words == 2, VKS_ERR_ARGUMENT, "expected: vksegdev inspect weights FILE");
     struct weights *weights = NULL;
-    VKS_TRY(weights_open(args->word[1], &weights));
+    VKS_TRY(synthetic_or_file(args->word[1], &weights));
     uint64_t elements = 0, bytes = 0;
     uint32_t count = weights_count(weights);
     for (uint32_t i = 0; i < count; i++) {

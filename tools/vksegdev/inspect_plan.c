@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "graph/plan.h"
 #include "models/family.h"
+#include "models/synthetic.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -28,7 +29,7 @@ static vks_status subject_open(const struct args *args, struct subject *out)
     VKS_REQUIRE(args->words == 2, VKS_ERR_ARGUMENT, "expected: vksegdev inspect graph|plan|memory MODEL");
     const struct family_wish wish = { args->family, args->model_options, args->word[1] };
     VKS_TRY(dev_target(args, &out->target));
-    vks_status status = weights_open(args->word[1], &out->weights);
+    vks_status status = synthetic_or_file(args->word[1], &out->weights);
     if (status == VKS_ERR_NOT_FOUND)
         return VKS_ERR_MODEL;
     if (status == VKS_OK)

@@ -1,0 +1,130 @@
+/* synthetic.c: generated models: the bytes of golden cases where name and seeds are equal, and every name opens. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "models/family.h"
+#include "models/synthetic.h"
+
+static struct weights *open_model(const char *name)
+{
+    struct weights *weights = NULL;
+    if (synthetic_or_file(name, &weights) != VKS_OK)
+        fail_msg("%s: %s", name, vks_last_error());
+    return weights;
+}
+
+/* SHA-256 of all elements, tensors ascending by name, as published with the golden cases. */
+static void check_bytes(const char *name, const char *expected)
+{
+    char hex[65];
+    struct weights *weights = open_model(name);
+    assert_int_equal(weights_sha256(weights, hex), VKS_OK);
+    assert_string_equal(hex, expected);
+    weights_close(&weights);
+}
+
+static void equals_golden_cases(void **state)
+{
+    (void)state;
+    check_bytes("synthetic:sam_mini", "3724dcc8967e5e599af559eada129a23ace1e2974883982153d70628933e79bd");
+    check_bytes("synthetic:sam_mini:107", "3724dcc8967e5e599af559eada129a23ace1e2974883982153d70628933e79bd");
+    check_bytes("synthetic:sam_vit_b:111", "6a8dbbd2b1b56663e658d1e26f40b592483f9207c54f6667716a78880e41205e");
+}
+
+static void every_name_opens(void **state)
+{
+    static const char *const names[] = {
+#define SYNTHETIC(name, family, encoder, decoder) #name,
+#include "models/synthetic.def"
+#undef SYNTHETIC
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char text[128];
+        struct network *network = NULL;
+        snprintf(text, sizeof text, "synthetic:%s:5", names[i]);
+        struct weights *weights = open_model(text);
+        if (family_open(weights, NULL, &network) != VKS_OK)
+            fail_msg("%s: %s", text, vks_last_error());
+        assert_string_equal(network->family->name, weights_meta(weights, "vkseg.family"));
+        assert_string_equal(weights_format(weights), "synthetic");
+        family_close(&network);
+        weights_close(&weights);
+    }
+}
+
+/* A tensor read as f16 is the f32 one, rounded; another seed gives other elements. */
+static void reads_both_types(void **state)
+{
+    enum { COUNT = 144 * 48 };
+    static float single[COUNT], other[COUNT];
+    static uint16_t half[COUNT];
+    (void)state;
+    struct weights *weights = open_model("synthetic:sam_mini"), *second = open_model("synthetic:sam_mini:8");
+    const struct weights_entry *entry = weights_find(weights, "image_encoder.blocks.1.attn.qkv.weight");
+    assert_non_null(entry);
+    assert_int_equal(vkr_numel(&entry->desc), COUNT);
+    assert_int_equal(weights_read(weights, entry, VKR_F32, single), VKS_OK);
+    assert_int_equal(weights_read(weights, entry, VKR_F16, half), VKS_OK);
+    assert_int_equal(weights_read(second, weights_find(second, entry->name), VKR_F32, other), VKS_OK);
+    for (size_t i = 0; i < COUNT; i++)
+        assert_int_equal(half[i], vkr_f32_to_f16(single[i]));
+    assert_memory_not_equal(single, other, sizeof single);
+    weights_release(weights, entry);
+    weights_close(&weights);
+    weights_close(&second);
+}
+
+static void refuses(void **state)
+{
+    static const struct { const char *name, *word; } wrong[] = {
+        { "synthetic:", "there are sam_vit_b" },          { "synthetic:sam_vit_c", "there are sam_vit_b" },
+        { "synthetic:sam_vit", "there are" },             { "synthetic:sam_mini:", "whole number" },
+        { "synthetic:sam_mini:x", "whole number" },       { "synthetic:sam_mini:-1", "whole number" },
+        { "synthetic:sam_mini:1:2", "whole number" },     { "synthetic:sam_mini:99999999999999999999", "whole number" },
+    };
+    struct weights *weights = NULL;
+    (void)state;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        assert_int_equal(synthetic_open(wrong[i].name, &weights), VKS_ERR_MODEL);
+        assert_null(weights);
+        if (!strstr(vks_last_error(), wrong[i].word))
+            fail_msg("%s: \"%s\" is not in: %s", wrong[i].name, wrong[i].word, vks_last_error());
+    }
+    assert_true(synthetic_is("synthetic:a") && !synthetic_is("synthetic.pth"));
+}
+
+/* Out of memory at every allocation in turn: a status, nothing leaked, nothing half open. */
+static void survives_lack_of_memory(void **state)
+{
+    (void)state;
+    for (uint64_t n = 1;; n++) {
+        struct weights *weights = NULL;
+        vkr_mem_fail_at(n);
+        vks_status status = synthetic_open("synthetic:sam_mini", &weights);
+        vkr_mem_fail_at(0);
+        if (status == VKS_OK) {
+            assert_true(n > 10);
+            weights_close(&weights);
+            return;
+        }
+        assert_int_equal(status, VKS_ERR_HOST_MEMORY);
+        assert_null(weights);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(equals_golden_cases), cmocka_unit_test(every_name_opens), cmocka_unit_test(reads_both_types),
+        cmocka_unit_test(refuses),             cmocka_unit_test(survives_lack_of_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
