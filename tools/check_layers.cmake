@@ -52,7 +52,7 @@ room("src/prompt/.*" "runtime/base/.*" "src/(prompt|image)/.*" "${PUBLIC}")
 room("src/mask/.*" "runtime/base/.*" "src/(mask|image)/.*" "${PUBLIC}")
 room("src/weights/.*" "runtime/base/.*" "src/weights/.*" "${PUBLIC}" "<(zip|zlib|jansson)\\.h>")
 room("src/io/.*" "runtime/base/.*" "src/io/.*" "include/vkseg/(base|vkseg|vkseg_io)\\.h"
-  "<(png|jansson|stb_image|stb/stb_image)\\.h>")
+  "<(png|jpeglib|jerror|jansson|stb_image|stb/stb_image)\\.h>")
 
 room("tools/vkseg/.*" "tools/vkseg/.*" "include/vkseg/(base|vkseg|vkseg_io)\\.h" "<jansson\\.h>")
 room("tests/install/.*" "<vkseg/.*>" "include/vkseg/.*")

@@ -47,6 +47,7 @@ vks_status io_check_whole(const struct io_source *source, enum io_kind kind);
 vks_status io_check_size(const struct io_source *source, uint64_t width, uint64_t height);
 
 vks_status io_read_stb(const struct io_source *source, const char *format, vks_io_image *out);
+vks_status io_read_jpeg(const struct io_source *source, vks_io_image *out);
 vks_status io_read_pnm(const struct io_source *source, vks_io_image *out);
 vks_status io_read_npy(const struct io_source *source, vks_io_image *out);
 

@@ -14,6 +14,8 @@ static vks_status read_source(const struct io_source *source, vks_io_image *out)
     VKS_TRY(io_check_whole(source, kind));
     if (kind == IO_PNM)
         VKS_TRY(io_read_pnm(source, &made));
+    else if (kind == IO_JPEG)
+        VKS_TRY(io_read_jpeg(source, &made));
     else if (kind == IO_NPY)
         VKS_TRY(io_read_npy(source, &made));
     else

@@ -1,4 +1,4 @@
-/* read_stb.c: PNG, JPEG, BMP and TGA through stb_image, after the file has been found whole and of bearable size. */
+/* read_stb.c: PNG, BMP and TGA through stb_image, after the file has been found whole and of bearable size. */
 #include "io/io.h"
 #include "io/stb_setup.h"
 
