@@ -20,9 +20,9 @@ static void count_fates(struct golden *golden)
     }
 }
 
-vks_status golden_run(const struct args *args, const char *folder, struct golden_summary *out)
+vks_status golden_run(const struct args *args, const char *folder, bool show, struct golden_summary *out)
 {
-    struct golden golden = { .args = args, .folder = folder, .verbose = args->verbose };
+    struct golden golden = { .args = args, .folder = folder, .show = show };
     vks_status status = golden_open(&golden);
     if (status == VKS_OK)
         status = golden_image(&golden);
@@ -39,10 +39,8 @@ vks_status check_golden(const struct args *args)
 {
     VKS_REQUIRE(args->words == 2, VKS_ERR_ARGUMENT, "expected: vksegdev check golden CASE_DIR [-m MODEL]");
     const char *folder = args->word[1];
-    struct args own = *args;
     struct golden_summary s;
-    own.verbose = true;
-    VKS_TRY(golden_run(&own, folder, &s));
+    VKS_TRY(golden_run(args, folder, true, &s));
     printf(
         "weights in %s: %u of %u arrays within tolerance, %u not; %u are inputs, %u are for another family, %u are not "
         "compared; worst %.2g of its tolerance (%s)\n",

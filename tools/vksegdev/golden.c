@@ -169,7 +169,7 @@ void golden_judge(struct golden *golden, const char *name, const char *path, dou
     struct golden_summary *s = &golden->summary;
     bool good = worst <= 1;
     s->outside += !good;
-    if (golden->verbose || !good)
+    if (golden->show || !good)
         printf("%-52s %-28s  %s  %s\n", path, name, text, good ? "ok" : "FAILED");
     if (!(worst <= s->worst)) {
         s->worst = worst;

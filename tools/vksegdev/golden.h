@@ -33,7 +33,7 @@ enum golden_fate { GOLDEN_FORGOTTEN, GOLDEN_COMPARED, GOLDEN_GIVEN, GOLDEN_ELSEW
 struct golden {
     const struct args *args;
     const char *folder;
-    bool verbose;        /* a line for every array, not only for those outside */
+    bool show;           /* a line for every array, not only for those outside */
     char temporary[256]; /* a folder of our own: dumps, and the checkpoint when it is generated */
     json_t *json;
     const char *prefix;     /* of the names of this half's arrays: "" or "medsam_" */
@@ -45,10 +45,10 @@ struct golden {
 };
 
 /* Runs the case through the library as a program would. args: model (NULL: the folder's checkpoint, or the one its
- * weights.tsv describes), device, options, family, model_options, precision, verbose. A case with a "medsam" object
- * holds two halves; args->family "medsam" runs the second. Arrays outside their tolerance are no error here, but
- * counted. */
-vks_status golden_run(const struct args *args, const char *folder, struct golden_summary *out);
+ * weights.tsv describes), device, options, family, model_options, precision. `show`: every array gets a line. A case
+ * with a "medsam" object holds two halves; args->family "medsam" runs the second. Arrays outside their tolerance are no
+ * error here, but counted. */
+vks_status golden_run(const struct args *args, const char *folder, bool show, struct golden_summary *out);
 
 /* ---- arrays (golden.c) ---- */
 
