@@ -8,7 +8,7 @@
 
 enum vkr_activation {
     VKR_ACT_NONE, VKR_ACT_RELU, VKR_ACT_GELU /* erf */, VKR_ACT_GELU_TANH, VKR_ACT_SIGMOID, VKR_ACT_SILU, VKR_ACT_TANH,
-    VKR_ACT_SOFTPLUS, VKR_ACT_LEAKY_RELU /* slope 0.01 */, VKR_ACT_RSQRT
+    VKR_ACT_SOFTPLUS, VKR_ACT_LEAKY_RELU /* slope 0.01 */, VKR_ACT_RSQRT, VKR_ACT_ELU /* alpha 1 */
 };
 
 /* y = act(x · wᵀ + bias) + residual.  x [.., M, K]; w [N, K] (f32 or f16), or [B, N, K] with x [B, M, K];
@@ -77,6 +77,23 @@ struct vkr_tensor *vkr_conv(struct vkr_graph *g, struct vkr_tensor *x, struct vk
  * become a matmul and a permute. */
 struct vkr_tensor *vkr_conv_transpose(struct vkr_graph *g, struct vkr_tensor *x, struct vkr_tensor *w,
                                       struct vkr_tensor *bias, const struct vkr_conv *params);
+
+/* One slab (a run of planes) of a 3-D convolution that keeps the size: kernel 1 or 3, stride 1, padding = dilation, of a
+ * volume given as consecutive slabs x[0..count), at most 5, each [planes, H, W, C stored] (f32 or f16; C stored is C
+ * rounded up to 4, the rest zeros, or 1). Planes before the first and behind the last slab count as zero. y = act(conv +
+ * bias) for the planes of x[centre]: [planes, H, W, O rounded up to 4], the rest zeros, f16 when `half`. So a volume
+ * passes through a chain of convolutions slab by slab, and only the planes that are still wanted lie in memory.
+ * w [O, C, k, k, k] and bias [O] or NULL as PyTorch, f32; `half` stores the weights as f16. */
+struct vkr_conv_slab {
+    uint32_t centre, dilation;                  /* dilation 0 means 1 */
+    bool half;
+    enum vkr_activation act;                    /* NONE, RELU, GELU, LEAKY_RELU, ELU */
+};
+struct vkr_tensor *vkr_conv_slab(struct vkr_graph *g, struct vkr_tensor *const *x, uint32_t count, struct vkr_tensor *w,
+                                 struct vkr_tensor *bias, const struct vkr_conv_slab *params);
+
+/* The index of the largest of the first `classes` channels, the first of equals; x [.., C] f32, y [..] i32. */
+struct vkr_tensor *vkr_argmax(struct vkr_graph *g, struct vkr_tensor *x, uint32_t classes);
 
 /* Resampling of the spatial dimensions of [B, H, W, C] or [B, D, H, W, C] to size[] (d, h, w; entry 0 ignored in 2-D), as
  * torch.nn.functional.interpolate without antialiasing. Cubic (a = -0.75) is 2-D only. */

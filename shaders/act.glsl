@@ -12,6 +12,7 @@ V act_silu(V x) { return x * act_sigmoid(x); } \
 V act_tanh(V x) { V c = clamp(x, V(-10.0), V(10.0)); V e = exp(2.0 * c); return mix((e - 1.0) / (e + 1.0), \
     c - c * c * c * (1.0 / 3.0) + 2.0 / 15.0 * c * c * c * c * c, lessThan(abs(c), V(0.05))); } \
 V act_softplus(V x) { return max(x, V(0.0)) + log(1.0 + exp(-abs(x))); } \
+V act_elu(V x) { return mix(exp(min(x, V(0.0))) - 1.0, x, greaterThan(x, V(0.0))); } \
 V act_gelu(V x) { \
     V a = abs(x) * 0.70710678118654752; \
     V t = 1.0 / (1.0 + 0.3275911 * a); \
@@ -29,10 +30,12 @@ V act_apply(V x, uint kind) { \
     case 7u: return act_softplus(x); \
     case 8u: return act_leaky_relu(x); \
     case 9u: return inversesqrt(x); \
+    case 10u: return act_elu(x); \
     default: return x; \
     } }
 
 bool lessThan(float a, float b) { return a < b; }
+bool greaterThan(float a, float b) { return a > b; }
 ACT_FUNCTIONS(float)
 ACT_FUNCTIONS(vec4)
 #endif

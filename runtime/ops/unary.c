@@ -10,7 +10,7 @@ static vks_status infer(const void *params, const struct vkr_desc *in, uint32_t 
 {
     const struct params *p = params;
     VKS_REQUIRE(count == 1 && in[0].dtype == VKR_F32, VKS_ERR_SHAPE, "unary: x must be f32");
-    VKS_REQUIRE(p->act <= VKR_ACT_RSQRT, VKS_ERR_ARGUMENT, "unary: no activation has the number %d", (int)p->act);
+    VKS_REQUIRE(p->act <= VKR_ACT_ELU, VKS_ERR_ARGUMENT, "unary: no activation has the number %d", (int)p->act);
     *out = in[0];
     return VKS_OK;
 }

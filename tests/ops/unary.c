@@ -23,6 +23,7 @@ static double activate(enum vkr_activation act, double x)
     case VKR_ACT_SOFTPLUS: return x > 30 ? x : log1p(exp(x));
     case VKR_ACT_LEAKY_RELU: return x > 0 ? x : 0.01 * x;
     case VKR_ACT_RSQRT: return 1 / sqrt(x);
+    case VKR_ACT_ELU: return x > 0 ? x : expm1(x);
     default: return x;
     }
 }
@@ -53,6 +54,8 @@ static const struct op_case cases[] = {
     CASE("tanh far out", VKR_ACT_TANH, WIDE(1e4f, 333)),
     CASE("softplus", VKR_ACT_SOFTPLUS, WIDE(60, 500)),
     CASE("leaky relu", VKR_ACT_LEAKY_RELU, WIDE(3, 77)),
+    CASE("elu", VKR_ACT_ELU, WIDE(3, 80)),
+    CASE("elu far out", VKR_ACT_ELU, WIDE(1e4f, 77)),
     CASE("none", VKR_ACT_NONE, WIDE(3, 1)),
     { .name = "rsqrt", .params = &(const struct call){ VKR_ACT_RSQRT },
       .in = { { .desc = { VKR_F32, DIMS(333) }, .scale = 0.9f, .offset = 1 } }, .count = 1 },
