@@ -15,9 +15,12 @@
 #define MATMUL_PANEL 32
 #define MATMUL_BIAS_ROWS 4
 
+/* coopmat family: operands as f16 rows, padded with zeros: [batch][rows, a multiple of the tile][a multiple of the depth] */
+#define MATMUL_COOPMAT_DEPTH 32
+
 struct matmul_args {
     uint m, n, k;
-    uint x_batch, w_batch;  /* elements between batches (vec: texels); 0 repeats */
+    uint x_batch, w_batch;  /* elements between batches (vec: texels, coopmat: uvec4); 0 repeats */
     uint act;               /* enum vkr_activation: 0, 1 or 2 */
     uint flags;             /* 1: bias, 2: residual, 4: x is in row panels (vec) */
     uint zero;              /* 0, and the compiler must not know it (vec) */
@@ -33,4 +36,10 @@ struct matmul_pack_args {
     uint bias;              /* 1: bias is bound */
 };
 VKR_ARGS_FIT(matmul_pack_args)
+
+struct matmul_half_args {
+    uint rows, padded, k;   /* per batch: rows read, rows written */
+    uint count;             /* uvec4 to write in all */
+};
+VKR_ARGS_FIT(matmul_half_args)
 #endif

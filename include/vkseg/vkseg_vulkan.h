@@ -10,7 +10,8 @@
  *  - no device feature at all: what is not enabled is not used. For speed enable, where the device has them,
  *        storageBuffer16BitAccess (VkPhysicalDevice16BitStorageFeatures or VkPhysicalDeviceVulkan11Features),
  *        shaderFloat16 (VkPhysicalDeviceShaderFloat16Int8Features or VkPhysicalDeviceVulkan12Features),
- *        VK_KHR_cooperative_matrix with cooperativeMatrix, and vulkanMemoryModel (core in 1.2),
+ *        VK_KHR_cooperative_matrix with cooperativeMatrix, vulkanMemoryModel (core in 1.2), and subgroupSizeControl with
+ *        computeFullSubgroups (core in 1.3),
  *    and hand the same `features` chain and `extensions` list here that vkCreateDevice got;
  *  - the instance, the device and everything passed by pointer below (lock, unlock, user) must outlive the context and
  *    every handle made from it; `features` and `extensions` are read during the call only.

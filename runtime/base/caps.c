@@ -73,6 +73,7 @@ struct vkr_caps vkr_caps_desktop(void)
     caps.device_class = VKR_CLASS_DISCRETE;
     caps.bits = (caps.bits & ~(uint64_t)VKR_CAP_VEC8) | VKR_CAP_COOPMAT;
     caps.subgroup_size = 32;
+    caps.coopmat_m = caps.coopmat_n = caps.coopmat_k = 16;
     caps.max_groups[0] = 0x7fffffffu;
     caps.max_shared = 49152;
     caps.max_binding = 0xffffffffu;

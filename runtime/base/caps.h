@@ -14,7 +14,7 @@ enum {
     VKR_CAP_SUBGROUP = 1u << 2,     /* basic, vote, arithmetic, ballot in compute */
     VKR_CAP_SHUFFLE = 1u << 3,      /* subgroup shuffle */
     VKR_CAP_VEC8 = 1u << 4,         /* cpu-class kernels: subgroups of exactly 8, shuffle, large texel buffers */
-    VKR_CAP_COOPMAT = 1u << 5,      /* VK_KHR_cooperative_matrix, fp16 operands, fp32 accumulator */
+    VKR_CAP_COOPMAT = 1u << 5,      /* VK_KHR_cooperative_matrix, fp16 operands, fp32 accumulator, subgroups of fixed size */
     VKR_CAP_COOPMAT2 = 1u << 6,     /* VK_NV_cooperative_matrix2 at workgroup scope */
     VKR_CAP_TIMESTAMP = 1u << 7     /* timestamps on the compute queue */
 };
@@ -39,6 +39,7 @@ struct vkr_caps {
     uint64_t max_allocation;        /* bytes of one device allocation */
     uint64_t heap;                  /* bytes of the largest device-local heap */
     uint32_t align;                 /* offset alignment that suits storage and texel bindings */
+    uint32_t coopmat_m, coopmat_n, coopmat_k;   /* fragment shape; 0 without VKR_CAP_COOPMAT */
     float timestamp_ns;             /* nanoseconds per timestamp tick; 0 without VKR_CAP_TIMESTAMP */
     bool unified;                   /* device-local memory is host-visible: no staging copy needed */
 };

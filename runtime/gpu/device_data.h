@@ -61,6 +61,10 @@ void vkr_instance_destroy(struct vkr_instance *instance);
 void vkr_probe(const struct vkr_instance *instance, VkPhysicalDevice physical, struct vkr_device_entry *entry,
                uint32_t *queue_family);
 
+/* probe_matrix.c: VKR_CAP_COOPMAT and the fragment shape, if the device has all that its kernels need. */
+void vkr_probe_matrix(const struct vkr_instance *instance, VkPhysicalDevice physical, uint32_t api_version,
+                      struct vkr_caps *caps);
+
 /* Submits one command buffer under the queue lock; `fence` may be VK_NULL_HANDLE. Marks the device lost on failure. */
 vks_status vkr_queue_submit(struct vkr_device *device, VkCommandBuffer commands, VkFence fence);
 /* Waits for a fence with the runtime's time limit; a timeout or loss marks the device lost. */

@@ -7,8 +7,7 @@
 
 struct vkr_pipeline {
     struct vkr_pipeline *next;
-    int spirv;
-    uint32_t bind_count, texels, args_size;
+    struct vkr_pipeline_key key;
     VkDescriptorSetLayout set_layout;
     VkPipelineLayout layout;
     VkPipeline handle;

@@ -130,5 +130,6 @@ void vkr_probe(const struct vkr_instance *instance, VkPhysicalDevice physical, s
     if (*queue_family != UINT32_MAX && found[*queue_family].timestampValidBits > 0)
         caps->timestamp_ns = properties.properties.limits.timestampPeriod;
     caps->bits = bits_of(instance, physical, caps, &subgroup, version);
+    vkr_probe_matrix(instance, physical, version, caps);
     vkr_judge_device(entry, version, families, count);
 }

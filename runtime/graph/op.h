@@ -23,7 +23,7 @@ struct vkr_op {
     double (*cost)(const void *params, const struct vkr_desc *in, uint32_t count, const struct vkr_desc *out);
 };
 
-enum { VKR_MAX_BIND = 8, VKR_MAX_ARGS = 128 };
+enum { VKR_MAX_BIND = 8, VKR_MAX_ARGS = 128, VKR_MAX_CONSTANTS = 8 };
 
 /* One dispatch as data. Binding i of the shader is bind[i]. */
 struct vkr_dispatch {
@@ -38,6 +38,8 @@ struct vkr_dispatch {
     const void *args;                           /* push constants, copied */
     uint32_t args_size;
     uint32_t groups[3];
+    uint32_t constants[VKR_MAX_CONSTANTS];      /* specialization constants 0, 1, ...: tile shapes, nothing else */
+    uint32_t constant_count;
 };
 
 /* Checks the record (variant exists, its needs are met, limits of groups, bindings, texels, push constants, number of

@@ -1,6 +1,10 @@
 /* record.c: the one place where dispatch records meet buffers. */
 #include "graph/record.h"
 
+#include <string.h>
+
+_Static_assert((int)VKR_MAX_CONSTANTS == (int)VKR_PIPELINE_CONSTANTS, "a record's constants fit a pipeline's");
+
 static vks_status locate(const struct vkr_program *program, const struct vkr_tensor *tensor, struct vkr_buffer *arena,
                          const struct vkr_resolver *resolver, bool texel, struct vkr_bind_range *range)
 {
@@ -24,7 +28,10 @@ static vks_status record_step(struct vkr_device *device, const struct vkr_progra
     struct vkr_pipeline *pipeline;
     for (uint32_t i = 0; i < d->bind_count; i++)
         VKS_TRY(locate(program, d->bind[i], arena, resolver, d->texels >> i & 1u, &ranges[i]));
-    VKS_TRY(vkr_pipeline_get(device, step->spirv, d->bind_count, d->texels, d->args_size, &pipeline));
+    struct vkr_pipeline_key key = { .spirv = step->spirv, .bind_count = d->bind_count, .texels = d->texels,
+                                    .args_size = d->args_size, .constant_count = d->constant_count };
+    memcpy(key.constants, d->constants, d->constant_count * sizeof *key.constants);
+    VKS_TRY(vkr_pipeline_get(device, &key, &pipeline));
     if (step->submit)
         VKS_TRY(vkr_commands_split(commands));
     if (step->barrier)

@@ -1,10 +1,12 @@
-/* matmul.c: host half of linear layers. Two families: `matmul_vec` (cpu class, packed panels) and `matmul` (portable). */
+/* matmul.c: host half of linear layers. Three families: `matmul_vec` (cpu class, packed panels), `matmul_coopmat` (f16
+ * operands, cooperative matrices) and `matmul` (portable). */
 #include "graph/op.h"
 #include "ops.h"
 
 #include "matmul.h"
 
-enum kind { MULTIPLY, PACK_WEIGHTS, PACK_ROWS };
+enum kind { MULTIPLY, PACK_WEIGHTS, PACK_ROWS, PACK_HALF };
+enum { VEC, COOPMAT, PORTABLE };           /* indices into vkr_matmul_choices */
 
 struct params {
     enum kind kind;
@@ -13,6 +15,8 @@ struct params {
     uint32_t w_batch;                   /* 0: one w for all batches */
     uint32_t choice;                    /* MULTIPLY: index into vkr_matmul_choices */
     uint32_t rows_packed;               /* MULTIPLY: x is in row panels */
+    uint32_t half;                      /* MULTIPLY: w is f16 */
+    uint32_t padded;                    /* PACK_HALF: rows written per batch */
 };
 
 static uint32_t depth_of(uint32_t k)
@@ -25,6 +29,11 @@ static uint64_t panel_elements(uint32_t n, uint32_t k)
     return (uint64_t)vkr_groups(n, MATMUL_PANEL) * (depth_of(k) + MATMUL_BIAS_ROWS) * MATMUL_PANEL;
 }
 
+static uint32_t half_row(uint32_t k)
+{
+    return vkr_groups(k, MATMUL_COOPMAT_DEPTH) * MATMUL_COOPMAT_DEPTH;
+}
+
 /* Shapes were checked by the builder's call of check(); here only the result is said. */
 static vks_status infer(const void *params, const struct vkr_desc *in, uint32_t count, struct vkr_desc *out)
 {
@@ -33,6 +42,8 @@ static vks_status infer(const void *params, const struct vkr_desc *in, uint32_t 
     if (p->kind == PACK_WEIGHTS) {
         *out = (struct vkr_desc){ in[0].dtype, 4, { p->batch, vkr_groups(p->n, MATMUL_PANEL), depth_of(p->k) + MATMUL_BIAS_ROWS,
                                                     MATMUL_PANEL } };
+    } else if (p->kind == PACK_HALF) {
+        *out = (struct vkr_desc){ VKR_F16, 3, { p->batch, p->padded, half_row(p->k) } };
     } else if (p->kind == PACK_ROWS) {
         *out = vkr_f32(5, p->batch, vkr_groups(p->m, 8), depth_of(p->k) / 4, 8, 4);
     } else {
@@ -72,11 +83,86 @@ static bool fits_vec(const void *shape, const struct vkr_target *target)
            vkr_groups(p->n, MATMUL_PANEL) <= target->caps.max_groups[1] && p->batch <= target->caps.max_groups[2];
 }
 
+/* ---- cooperative matrices: which tile ------------------------------------------------------------------------- */
+
+/* A workgroup of waves_m x waves_n subgroups, each of count_m x count_n fragments. */
+struct tile { uint32_t waves_m, waves_n, count_m, count_n; };
+
+/* Wide tiles read less, small ones fill the device when there is little to do. */
+static const struct tile tiles[] = { { 4, 2, 2, 4 }, { 2, 2, 2, 4 }, { 2, 2, 2, 2 } };
+
+static uint32_t tile_m(const struct tile *t, const struct vkr_caps *caps)
+{
+    return t->waves_m * t->count_m * caps->coopmat_m;
+}
+
+static uint32_t tile_n(const struct tile *t, const struct vkr_caps *caps)
+{
+    return t->waves_n * t->count_n * caps->coopmat_n;
+}
+
+static uint32_t tile_local(const struct tile *t, const struct vkr_caps *caps)
+{
+    return t->waves_m * t->waves_n * caps->subgroup_size;
+}
+
+static bool tile_runs(const struct tile *t, const struct vkr_caps *caps)
+{
+    uint32_t local = tile_local(t, caps), m = tile_m(t, caps), n = tile_n(t, caps);
+    uint32_t shared = (m + n) * (MATMUL_COOPMAT_DEPTH / 8 + 1) * 16 + t->waves_m * t->waves_n * caps->coopmat_m * caps->coopmat_n * 4;
+    uint32_t loads = MATMUL_COOPMAT_DEPTH / 8;
+    return caps->coopmat_m && local <= caps->max_invocations && shared <= caps->max_shared && m * loads % local == 0 &&
+           n * loads % local == 0;
+}
+
+/* Workgroups that run at once, roughly: what a last, half-empty wave is measured by. */
+static uint32_t width_of(const struct vkr_caps *caps)
+{
+    return caps->device_class == VKR_CLASS_DISCRETE ? 128 : 16;
+}
+
+/* The tile with the least work in whole waves; a small tile's outputs cost more, having fewer uses of each operand. NULL:
+ * none runs here. */
+static const struct tile *pick_tile(uint32_t m, uint32_t n, uint32_t batch, const struct vkr_caps *caps)
+{
+    const struct tile *best = NULL;
+    double least = 0;
+    for (size_t i = 0; i < sizeof tiles / sizeof *tiles; i++) {
+        const struct tile *t = &tiles[i];
+        if (!tile_runs(t, caps))
+            continue;
+        double tm = tile_m(t, caps), tn = tile_n(t, caps), width = width_of(caps);
+        double waves = vkr_groups((uint64_t)vkr_groups(m, (uint32_t)tm) * vkr_groups(n, (uint32_t)tn) * batch, (uint32_t)width);
+        double cost = waves * tm * tn * (1 + 24 / tm + 24 / tn);
+        if (!best || cost < least) {
+            best = t;
+            least = cost;
+        }
+    }
+    return best;
+}
+
+static bool fits_coopmat(const void *shape, const struct vkr_target *target)
+{
+    const struct params *p = shape;
+    const struct vkr_caps *caps = &target->caps;
+    const bool forced = vkr_options_forced(&target->options, "matmul") != NULL;
+    const struct tile *t = pick_tile(p->m, p->n, p->batch, caps);
+    if (!p->half || !t || (!forced && (caps->device_class == VKR_CLASS_CPU || p->m < 32 || p->n < 32 || p->k < 32)))
+        return false;
+    uint64_t x = (uint64_t)p->batch * vkr_groups(p->m, tile_m(t, caps)) * tile_m(t, caps) * half_row(p->k) * 2;
+    uint64_t w = (uint64_t)(p->w_batch ? p->batch : 1) * vkr_groups(p->n, tile_n(t, caps)) * tile_n(t, caps) * half_row(p->k) * 2;
+    return x <= caps->max_binding && w <= caps->max_binding && caps->max_storage_buffers >= 5 &&
+           vkr_groups(p->m, tile_m(t, caps)) <= caps->max_groups[0] && vkr_groups(p->n, tile_n(t, caps)) <= caps->max_groups[1] &&
+           p->batch <= caps->max_groups[2];
+}
+
 const struct vkr_choice vkr_matmul_choices[] = {
     { "matmul_vec", "vec", VKR_CAP_VEC8, true, fits_vec },
+    { "matmul_coopmat", "f16", VKR_CAP_F16 | VKR_CAP_F16_MATH | VKR_CAP_COOPMAT, false, fits_coopmat },
     { "matmul", "f32", 0, false, NULL },
 };
-const uint32_t vkr_matmul_choice_count = 2;
+const uint32_t vkr_matmul_choice_count = 3;
 
 static vks_status lower_pack(struct vkr_lower *l, const struct params *p, struct vkr_tensor *const *in, struct vkr_tensor *out)
 {
@@ -109,15 +195,42 @@ static vks_status lower_vec(struct vkr_lower *l, const struct params *p, struct 
         .groups = { vkr_groups(p->m, MATMUL_VEC_ROWS), vkr_groups(p->n, MATMUL_PANEL), p->batch } });
 }
 
+static vks_status lower_half(struct vkr_lower *l, const struct params *p, struct vkr_tensor *const *in, struct vkr_tensor *out)
+{
+    struct matmul_half_args args = { .rows = p->m, .padded = p->padded, .k = p->k, .count = (uint32_t)(vkr_numel(&out->desc) / 8) };
+    struct vkr_dispatch d = { .shader = "matmul_half", .variant = in[0]->desc.dtype == VKR_F16 ? "f16" : "f32",
+        .bind = { in[0], out }, .bind_count = 2, .writes = 1u << 1, .args = &args, .args_size = sizeof args };
+    vkr_spread(vkr_lower_target(l), vkr_groups(args.count, MATMUL_PACK_LOCAL), d.groups);
+    return vkr_emit(l, &d);
+}
+
+static vks_status lower_coopmat(struct vkr_lower *l, const struct params *p, struct vkr_tensor *const *in, struct vkr_tensor *out)
+{
+    const struct vkr_caps *caps = &vkr_lower_target(l)->caps;
+    const struct tile *t = pick_tile(p->m, p->n, p->batch, caps);
+    uint32_t row4 = half_row(p->k) / 8, groups_m = vkr_groups(p->m, tile_m(t, caps)), groups_n = vkr_groups(p->n, tile_n(t, caps));
+    struct matmul_args args = { .m = p->m, .n = p->n, .k = p->k, .act = (uint32_t)p->act, .flags = in[2] ? 1u : 0u,
+        .x_batch = groups_m * tile_m(t, caps) * row4, .w_batch = p->w_batch ? groups_n * tile_n(t, caps) * row4 : 0 };
+    return vkr_emit(l, &(struct vkr_dispatch){ .shader = "matmul_coopmat", .variant = in[3] ? "f16_add" : "f16",
+        .bind = { in[0], in[1], in[2] ? in[2] : in[0], out, in[3] }, .bind_count = in[3] ? 5 : 4, .writes = 1u << 3,
+        .args = &args, .args_size = sizeof args, .groups = { groups_m, groups_n, p->batch },
+        .constants = { tile_local(t, caps), caps->coopmat_m, caps->coopmat_n, caps->coopmat_k, t->waves_m, t->waves_n, t->count_m,
+                       t->count_n }, .constant_count = 8 });
+}
+
 static vks_status lower(struct vkr_lower *l, const void *params, struct vkr_tensor *const *in, uint32_t count,
                         struct vkr_tensor *out)
 {
     const struct params *p = params;
     (void)count;
+    if (p->kind == PACK_HALF)
+        return lower_half(l, p, in, out);
     if (p->kind != MULTIPLY)
         return lower_pack(l, p, in, out);
-    if (p->choice == 0)
+    if (p->choice == VEC)
         return lower_vec(l, p, in, out);
+    if (p->choice == COOPMAT)
+        return lower_coopmat(l, p, in, out);
     bool half = in[1]->desc.dtype == VKR_F16;
     struct matmul_args args = { .m = p->m, .n = p->n, .k = p->k, .act = (uint32_t)p->act, .x_batch = p->m * p->k,
         .w_batch = p->w_batch ? p->n * p->k : 0, .flags = in[2] ? 1u : 0u };
@@ -157,6 +270,20 @@ static struct vkr_tensor *build_vec(struct vkr_graph *g, struct params *p, struc
     return vkr_graph_node(g, &vkr_op_matmul, p, (struct vkr_tensor *[]){ x, w, NULL, residual }, 4);
 }
 
+static struct vkr_tensor *build_coopmat(struct vkr_graph *g, const struct params *p, struct vkr_tensor *x, struct vkr_tensor *w,
+                                        struct vkr_tensor *bias, struct vkr_tensor *residual)
+{
+    const struct vkr_caps *caps = &vkr_graph_target(g)->caps;
+    const struct tile *t = pick_tile(p->m, p->n, p->batch, caps);
+    uint32_t m = tile_m(t, caps), n = tile_n(t, caps);
+    struct params rows = { .kind = PACK_HALF, .batch = p->batch, .m = p->m, .k = p->k, .padded = vkr_groups(p->m, m) * m };
+    struct params weights = { .kind = PACK_HALF, .batch = p->w_batch ? p->batch : 1, .m = p->n, .k = p->k,
+                              .padded = vkr_groups(p->n, n) * n };
+    x = vkr_graph_node(g, &vkr_op_matmul, &rows, &x, 1);
+    w = vkr_graph_node(g, &vkr_op_matmul, &weights, &w, 1);
+    return vkr_graph_node(g, &vkr_op_matmul, p, (struct vkr_tensor *[]){ x, w, bias, residual }, 4);
+}
+
 struct vkr_tensor *vkr_matmul(struct vkr_graph *g, struct vkr_tensor *x, struct vkr_tensor *w, struct vkr_tensor *bias,
                               struct vkr_tensor *residual, enum vkr_activation act)
 {
@@ -168,16 +295,17 @@ struct vkr_tensor *vkr_matmul(struct vkr_graph *g, struct vkr_tensor *x, struct 
     bool batched = w->desc.rank == 3;
     struct vkr_desc y = *d;
     y.dim[y.rank - 1] = w->desc.dim[w->desc.rank - 2];
-    struct params p = { .act = act, .batch = batched ? d->dim[0] : 1, .k = vkr_last(d), .n = vkr_last(&y), .w_batch = batched };
+    struct params p = { .act = act, .half = w->desc.dtype == VKR_F16, .batch = batched ? d->dim[0] : 1, .k = vkr_last(d), .n = vkr_last(&y), .w_batch = batched };
     p.m = batched ? d->dim[1] : (uint32_t)vkr_rows(d);
     if (status == VKS_OK)
         status = vkr_choose(target, "matmul", vkr_matmul_choices, vkr_matmul_choice_count, &p, &p.choice);
     if (status != VKS_OK)
         return vkr_graph_fail(g, status);
     /* Some devices bind four storage buffers only; a texel view needs whole texels: then the residual is added apart. */
-    bool apart = residual && (p.choice == 0 ? p.n % 4 != 0 : target->caps.max_storage_buffers < 5);
+    bool apart = residual && (p.choice == VEC ? p.n % 4 != 0 : target->caps.max_storage_buffers < 5);
     struct vkr_tensor *fused = apart ? NULL : residual;
-    struct vkr_tensor *out = p.choice == 0 ? build_vec(g, &p, x, w, bias, fused)
+    struct vkr_tensor *out = p.choice == VEC ? build_vec(g, &p, x, w, bias, fused)
+        : p.choice == COOPMAT ? build_coopmat(g, &p, x, w, bias, fused)
         : vkr_graph_node(g, &vkr_op_matmul, &p, (struct vkr_tensor *[]){ x, w, bias, fused }, 4);
     out = vkr_reshape(g, out, y);
     return apart ? vkr_add(g, out, vkr_reshape(g, residual, y)) : out;

@@ -29,7 +29,7 @@ struct coopmat2_features {
 
 /* Everything of the chain that matters here, merged. */
 struct enabled {
-    bool storage16, float16, memory_model, coopmat, coopmat2;
+    bool storage16, float16, memory_model, fixed_subgroups, coopmat, coopmat2;
 };
 
 static void read_chain(const void *features, struct enabled *out)
@@ -52,6 +52,16 @@ static void read_chain(const void *features, struct enabled *out)
             out->float16 |= ((const VkPhysicalDeviceVulkan12Features *)item)->shaderFloat16;
             out->memory_model |= ((const VkPhysicalDeviceVulkan12Features *)item)->vulkanMemoryModel;
             break;
+        case VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES: {
+            const VkPhysicalDeviceSubgroupSizeControlFeatures *f = (const VkPhysicalDeviceSubgroupSizeControlFeatures *)item;
+            out->fixed_subgroups |= f->subgroupSizeControl && f->computeFullSubgroups;
+            break;
+        }
+        case VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_3_FEATURES: {
+            const VkPhysicalDeviceVulkan13Features *f = (const VkPhysicalDeviceVulkan13Features *)item;
+            out->fixed_subgroups |= f->subgroupSizeControl && f->computeFullSubgroups;
+            break;
+        }
         case TYPE_COOPERATIVE_MATRIX_FEATURES_KHR:
             out->coopmat |= ((const struct coopmat_features *)item)->matrix;
             break;
@@ -85,7 +95,7 @@ static uint64_t capability_bits(const vks_vulkan_import *import)
         bits |= VKR_CAP_F16;
     if (on.float16)
         bits |= VKR_CAP_F16_MATH;
-    if (on.coopmat && on.memory_model && on.storage16 && on.float16 && has_extension(import, "VK_KHR_cooperative_matrix")) {
+    if (on.coopmat && on.memory_model && on.fixed_subgroups && on.storage16 && on.float16 && has_extension(import, "VK_KHR_cooperative_matrix")) {
         bits |= VKR_CAP_COOPMAT;
         if (on.coopmat2 && has_extension(import, "VK_NV_cooperative_matrix2"))
             bits |= VKR_CAP_COOPMAT2;

@@ -47,6 +47,8 @@ static const struct op_case cases[] = {
     CASE("16-bit w", VKR_ACT_NONE, 17, IN(41, 17), PARAM16(113, 17), PARAM(113), NONE_),
     CASE("16-bit w residual", VKR_ACT_GELU, 96, IN(41, 96), PARAM16(64, 96), PARAM(64), IN(41, 64)),
     CASE("16-bit w of odd size", VKR_ACT_NONE, 3, IN(5, 3), PARAM16(1, 3), PARAM(1), NONE_),
+    CASE("16-bit w of several tiles", VKR_ACT_NONE, 72, IN(150, 72), PARAM16(141, 72), PARAM(141), IN(150, 141)),
+    CASE("16-bit batched w", VKR_ACT_RELU, 40, IN(3, 41, 40), PARAM16(3, 113, 40), NONE_, NONE_),
     { .name = "ViT-B qkv of 512 tokens", .params = CALL(VKR_ACT_NONE), .in = { IN(512, 768), PARAM(2304, 768), PARAM(2304), NONE_ },
       .count = 4, .reduction = 768, .slow = true },
 };
@@ -61,7 +63,9 @@ static const struct op_rejection rejections[] = {
 };
 
 static const struct vkr_choice choices[] = {
-    { "matmul_vec", "vec", VKR_CAP_VEC8, true, NULL }, { "matmul", "f32", 0, false, NULL },
+    { "matmul_vec", "vec", VKR_CAP_VEC8, true, NULL },
+    { "matmul_coopmat", "f16", VKR_CAP_F16 | VKR_CAP_F16_MATH | VKR_CAP_COOPMAT, false, NULL },
+    { "matmul", "f32", 0, false, NULL },
 };
 
 const struct op_suite op_suite_matmul = {

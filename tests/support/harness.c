@@ -42,7 +42,8 @@ struct bench {
     struct operand in[VKR_MAX_INPUTS];
 };
 
-static struct operand make_operand(const struct op_operand *o, uint64_t *seed)
+/* `half`: values that f16 holds, whatever the dtype, for kernels that round their operands. */
+static struct operand make_operand(const struct op_operand *o, bool half, uint64_t *seed)
 {
     size_t count = (size_t)vkr_numel(&o->desc), size = vkr_dtype_size(o->desc.dtype);
     if (o->desc.dtype == VKR_NONE)
@@ -51,10 +52,12 @@ static struct operand make_operand(const struct op_operand *o, uint64_t *seed)
     double scale = o->scale != 0 ? o->scale : 1;
     for (size_t i = 0; i < count; i++) {
         float value = (float)(harness_random(seed) * scale + (double)o->offset);
+        if (half)
+            value = vkr_f16_to_f32(vkr_f32_to_f16(value));
         if (o->desc.dtype == VKR_F16) {
-            uint16_t half = vkr_f32_to_f16(value);
-            ((uint16_t *)made.bytes)[i] = half;
-            made.values[i] = vkr_f16_to_f32(half);
+            uint16_t bits = vkr_f32_to_f16(value);
+            ((uint16_t *)made.bytes)[i] = bits;
+            made.values[i] = vkr_f16_to_f32(bits);
         } else {
             ((float *)made.bytes)[i] = value;
             made.values[i] = value;
@@ -148,7 +151,7 @@ static struct vkr_tensor *build_case(struct vkr_graph *graph, const struct op_su
 }
 
 static enum harness_result run_graph(struct vkr_device *device, const struct op_suite *suite, const struct op_case *test,
-                                     struct vkr_graph *graph, double *worst)
+                                     bool half, struct vkr_graph *graph, double *worst)
 {
     struct vkr_tensor *y = build_case(graph, suite, test);
     if (vkr_graph_status(graph) == VKS_ERR_UNSUPPORTED)
@@ -160,7 +163,7 @@ static enum harness_result run_graph(struct vkr_device *device, const struct op_
     struct bench bench = { .test = test };
     uint64_t seed = 1;
     for (uint32_t i = 0; i < test->count; i++)
-        bench.in[i] = make_operand(&test->in[i], &seed);
+        bench.in[i] = make_operand(&test->in[i], half, &seed);
     struct vkr_desc desc = y->desc;
     size_t size = (size_t)vkr_bytes(&desc);
     void *result = calloc(1, size);
@@ -196,7 +199,7 @@ enum harness_result harness_run(struct vkr_device *device, const struct op_suite
     }
     if (vkr_graph_create(&target, &graph) != VKS_OK)
         return HARNESS_FAILED;
-    enum harness_result outcome = run_graph(device, suite, test, graph, worst);
+    enum harness_result outcome = run_graph(device, suite, test, choice && (choice->needs & VKR_CAP_COOPMAT), graph, worst);
     vkr_graph_destroy(&graph);
     return outcome;
 }

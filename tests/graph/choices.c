@@ -1,0 +1,94 @@
+/* choices.c: which kernel a matmul becomes on devices that are not here: presets of capabilities, no device. What a kernel
+ * computes is tests/ops' business; what is chosen for whom is this file's. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "graph/op.h"
+#include "graph/program.h"
+#include "ops.h"
+
+/* The last dispatch of y = x [m, k] * w [n, k], and of what was folded into w; `dispatch` stays valid in `program`. */
+static void lower_matmul(const struct vkr_caps *caps, uint32_t m, uint32_t n, uint32_t k, enum vkr_dtype weights,
+                         struct vkr_graph **graph, struct vkr_program *program)
+{
+    struct vkr_target target = { .caps = *caps };
+    struct vkr_desc w = { weights, 2, { n, k } };
+    assert_int_equal(vkr_graph_create(&target, graph), VKS_OK);
+    struct vkr_tensor *x = vkr_graph_input(*graph, "x", vkr_f32(2, m, k));
+    struct vkr_tensor *y = vkr_matmul(*graph, x, vkr_graph_param(*graph, "w", w), NULL, NULL, VKR_ACT_NONE);
+    vkr_graph_output(*graph, y, "y");
+    assert_int_equal(vkr_graph_status(*graph), VKS_OK);
+    vkr_fold(*graph);
+    assert_int_equal(vkr_program_build(*graph, NULL, program), VKS_OK);
+}
+
+static struct vkr_dispatch choose(const struct vkr_caps *caps, uint32_t m, uint32_t n, uint32_t k, enum vkr_dtype weights)
+{
+    struct vkr_graph *graph;
+    struct vkr_program program;
+    lower_matmul(caps, m, n, k, weights, &graph, &program);
+    struct vkr_dispatch last = program.steps[program.step_count - 1].dispatch;
+    vkr_program_destroy(&program);
+    vkr_graph_destroy(&graph);
+    return last;
+}
+
+static void expect(const struct vkr_caps *caps, uint32_t m, uint32_t n, enum vkr_dtype weights, const char *shader)
+{
+    struct vkr_dispatch d = choose(caps, m, n, 768, weights);
+    if (strcmp(d.shader, shader) != 0)
+        fail_msg("%s, %u x %u: %s was chosen, not %s", caps->name, m, n, d.shader, shader);
+}
+
+static void test_families(void **state)
+{
+    (void)state;
+    const struct vkr_caps minimum = vkr_caps_minimum(), lavapipe = vkr_caps_lavapipe(), phone = vkr_caps_phone();
+    struct vkr_caps desktop = vkr_caps_desktop(), software = lavapipe;
+    expect(&minimum, 4096, 768, VKR_F32, "matmul");
+    expect(&phone, 4096, 768, VKR_F16, "matmul");
+    expect(&lavapipe, 4096, 768, VKR_F32, "matmul_vec");
+    bool built = vkr_variant_built("matmul_coopmat", "f16", NULL);
+    expect(&desktop, 4096, 768, VKR_F16, built ? "matmul_coopmat" : "matmul");
+    expect(&desktop, 4096, 768, VKR_F32, "matmul");             /* f32 weights are the exact path */
+    expect(&desktop, 7, 768, VKR_F16, "matmul");                /* a decoder's few tokens fill no fragment */
+    software.bits |= VKR_CAP_COOPMAT;                           /* recent lavapipe: it can, and is slow at it */
+    software.coopmat_m = software.coopmat_n = software.coopmat_k = 8;
+    expect(&software, 4096, 768, VKR_F16, "matmul_vec");
+    desktop.bits &= ~(uint64_t)VKR_CAP_COOPMAT;
+    expect(&desktop, 4096, 768, VKR_F16, "matmul");
+}
+
+/* Tiles: large where there is work for a full device, small where not; none that the device has no shared memory for. */
+static void test_tiles(void **state)
+{
+    (void)state;
+    struct vkr_caps desktop = vkr_caps_desktop();
+    if (!vkr_variant_built("matmul_coopmat", "f16", NULL))
+        skip();
+    struct vkr_dispatch big = choose(&desktop, 16384, 4096, 768, VKR_F16), few = choose(&desktop, 256, 256, 768, VKR_F16);
+    assert_int_equal(big.constant_count, 8);
+    assert_int_equal(big.constants[0], 256);                    /* eight subgroups */
+    assert_int_equal(big.groups[0], 128);                       /* 128 x 128 outputs each */
+    assert_int_equal(big.groups[1], 32);
+    assert_int_equal(few.constants[0], 128);
+    assert_int_equal(few.groups[0] * few.groups[1], 16);        /* 64 x 64 */
+    desktop.max_shared = 16384;
+    struct vkr_dispatch small = choose(&desktop, 16384, 4096, 768, VKR_F16);
+    assert_string_equal(small.shader, "matmul_coopmat");
+    assert_int_equal(small.groups[0], 256);
+    desktop.max_shared = 8192;
+    expect(&desktop, 16384, 4096, VKR_F16, "matmul");
+    desktop = vkr_caps_desktop();
+    desktop.subgroup_size = 64;                                 /* AMD: half the fragments a lane, the same tile */
+    assert_int_equal(choose(&desktop, 16384, 4096, 768, VKR_F16).constants[0], 512);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_families), cmocka_unit_test(test_tiles) };
+    return cmocka_run_group_tests_name("choices", tests, NULL, NULL);
+}
