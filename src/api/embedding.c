@@ -107,6 +107,9 @@ vks_status vks_session_set_embedding(vks_session *session, const vks_embedding *
 {
     VKS_REQUIRE(session && embedding, VKS_ERR_ARGUMENT, "vks_session_set_embedding: session and embedding must not be NULL");
     session->ready = false;
+    VKS_REQUIRE(session->model->network->feature_count == 1, VKS_ERR_UNSUPPORTED,
+                "the decoder of the family %s reads %u results of the encoder, and an embedding holds one; set the image",
+                session->model->network->family->name, session->model->network->feature_count);
     VKS_TRY(check(session, embedding));
     warn_about_origin(session, embedding);
     size_t positions = (size_t)embedding->height * embedding->width, channels = embedding->channels;

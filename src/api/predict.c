@@ -3,6 +3,7 @@
 #include "api/clock.h"
 #include "api/handles.h"
 #include "base/mem.h"
+#include "mask/choose.h"
 #include "mask/finish.h"
 #include "prompt/prompt.h"
 
@@ -135,25 +136,33 @@ static vks_status write_sparse(struct decoding *d, const struct batch *batch, st
 
 static vks_status write_masks(struct decoding *d, const struct batch *batch, struct vkr_plan *plan)
 {
-    uint32_t low = d->session->model->network->low;
-    size_t each = (size_t)low * low;
+    const struct network *network = d->session->model->network;
+    size_t each = (size_t)network->low * network->low;
     VKS_TRY(reserve(d, each * batch->key.objects));
-    for (uint32_t i = 0; i < batch->key.objects; i++)
+    for (uint32_t i = 0; i < batch->key.objects; i++) {
         memcpy(d->buffer + i * each, d->set->objects[batch->object[i]].mask, each * sizeof(float));
+        mask_limit(d->buffer + i * each, each, network->mask_limit);
+    }
     return vkr_plan_write(plan, "mask", d->buffer, each * batch->key.objects * sizeof(float));
 }
 
-/* Reads an output [objects, masks, each] and copies the wanted masks to their objects' places in `dst`. */
-static vks_status read_output(struct decoding *d, const struct batch *batch, struct vkr_plan *plan, const char *name,
-                              size_t each, float *dst)
+/* Reads "masks" and "iou" of every object of the batch and copies the wanted masks to their objects' places. */
+static vks_status read_masks(struct decoding *d, const struct batch *batch, struct vkr_plan *plan)
 {
-    uint32_t made = d->session->model->network->masks, wanted = d->result->masks.masks_per_object;
-    size_t total = each * made * batch->key.objects;
-    VKS_TRY(reserve(d, total));
-    VKS_TRY(vkr_plan_read(plan, name, d->buffer, total * sizeof(float)));
-    for (uint32_t i = 0; i < batch->key.objects; i++)
-        memcpy(dst + batch->object[i] * each * wanted, d->buffer + (i * (size_t)made + d->result->first) * each,
-               each * wanted * sizeof(float));
+    const struct network *network = d->session->model->network;
+    const uint32_t made = network->masks, wanted = d->result->masks.masks_per_object;
+    const size_t each = (size_t)network->low * network->low, all = (size_t)made * batch->key.objects;
+    VKS_TRY(reserve(d, all * each + all));
+    float *iou = d->buffer + all * each;
+    VKS_TRY(vkr_plan_read(plan, "masks", d->buffer, all * each * sizeof(float)));
+    VKS_TRY(vkr_plan_read(plan, "iou", iou, all * sizeof(float)));
+    for (uint32_t i = 0; i < batch->key.objects; i++) {
+        const float *masks = d->buffer + i * (size_t)made * each, *scores = iou + i * (size_t)made;
+        const uint32_t first = d->result->first ? 1 : mask_single(&network->stability, masks, scores, made, each);
+        const size_t to = (size_t)batch->object[i] * wanted;
+        memcpy(d->result->logits + to * each, masks + first * each, wanted * each * sizeof(float));
+        memcpy(d->result->iou + to, scores + first, wanted * sizeof(float));
+    }
     return VKS_OK;
 }
 
@@ -168,9 +177,7 @@ static vks_status decode_batch(struct decoding *d, const struct batch *batch)
     if (batch->key.mask)
         VKS_TRY(write_masks(d, batch, plan));
     VKS_TRY(stage_run(session->model->context, plan, "decode", NULL));
-    uint32_t low = session->model->network->low;
-    VKS_TRY(read_output(d, batch, plan, "masks", (size_t)low * low, d->result->logits));
-    VKS_TRY(read_output(d, batch, plan, "iou", 1, d->result->iou));
+    VKS_TRY(read_masks(d, batch, plan));
     session->timing.decode_gpu_ms += vkr_plan_gpu_ms(plan);
     return VKS_OK;
 }

@@ -1,4 +1,5 @@
-/* prepare.c: resize to 8-bit pixels, then one table of 256 floats per channel: normalising is a look-up. */
+/* prepare.c: resize to 8-bit pixels, then one table of 256 floats per channel: normalising is a look-up. One filter never
+ * rounds to 8 bits and has a way of its own. */
 #include "image/prepare.h"
 
 #include "base/mem.h"
@@ -72,6 +73,40 @@ static vks_status run(const struct image_spec *spec, struct image_reader *reader
     return status;
 }
 
+static vks_status read_floats(struct image_reader *reader, float **out)
+{
+    const size_t row = (size_t)reader->width * reader->channels;
+    VKS_TRY(vkr_alloc((size_t)reader->height * row, sizeof **out, "image pixels", (void **)out));
+    for (uint32_t y = 0; y < reader->height; y++) {
+        const uint8_t *src = image_row(reader, y);
+        for (size_t i = 0; i < row; i++)
+            (*out)[y * row + i] = src[i];
+    }
+    return VKS_OK;
+}
+
+/* RESAMPLE_TORCH_BILINEAR: whatever the aspect, with mean and deviation. */
+static vks_status run_floats(const struct image_spec *spec, struct image_reader *reader, struct prepared *out)
+{
+    const uint32_t side = out->side, channels = reader->channels;
+    const uint32_t from[3] = { 0, channels == 3 ? 1 : 0, channels == 3 ? 2 : 0 };
+    const size_t cells = (size_t)side * side;
+    float *pixels = NULL, *resized = NULL;
+    vks_status status = read_floats(reader, &pixels);
+    if (status == VKS_OK)
+        status = vkr_alloc(cells, channels * sizeof *resized, "resized pixels", (void **)&resized);
+    if (status == VKS_OK)
+        status = resample_floats(pixels, reader->width, reader->height, channels, side, side, resized);
+    if (status == VKS_OK)
+        status = vkr_alloc(cells, 3 * sizeof(float), "model pixels", (void **)&out->pixels);
+    for (size_t i = 0; status == VKS_OK && i < 3 * cells; i++)
+        out->pixels[i] =
+            (resized[i / 3 * channels + from[i % 3]] / spec->divisor - spec->mean[i % 3]) / spec->std[i % 3];
+    vkr_free(pixels);
+    vkr_free(resized);
+    return status;
+}
+
 vks_status prepare(const struct image_spec *spec, const vks_image *image, struct prepared *out)
 {
     VKS_TRY(image_validate(image));
@@ -81,7 +116,7 @@ vks_status prepare(const struct image_spec *spec, const vks_image *image, struct
     prepare_size(spec, image->width, image->height, &made.resized_width, &made.resized_height);
     vks_status status = image_reader_open(image, &reader);
     if (status == VKS_OK)
-        status = run(spec, &reader, &made);
+        status = spec->filter == RESAMPLE_TORCH_BILINEAR ? run_floats(spec, &reader, &made) : run(spec, &reader, &made);
     image_reader_close(&reader);
     if (status == VKS_OK)
         *out = made;

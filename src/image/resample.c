@@ -24,6 +24,8 @@ vks_status resample(struct image_reader *reader, enum resample_filter filter, ui
         return resample_pillow(reader, filter, width, height, dst);
     case RESAMPLE_SKIMAGE_CUBIC:
         return resample_spline(reader, width, height, dst);
+    case RESAMPLE_TORCH_BILINEAR:
+        break;
     case RESAMPLE_NEAREST:
         resample_nearest(reader, width, height, dst);
         return VKS_OK;

@@ -14,12 +14,20 @@ enum resample_filter {
      * level, only where the exact result is a whole number and truncation hangs on the last bit of a double. An image of
      * the wanted size already is left as it is. */
     RESAMPLE_SKIMAGE_CUBIC,
+    /* torchvision's Resize of a float tensor, and torch.nn.functional.interpolate(mode="bilinear", antialias=True): never
+     * rounded to whole levels, so resample() does not do it: resample_floats does. */
+    RESAMPLE_TORCH_BILINEAR,
     RESAMPLE_NEAREST            /* source index floor(dst * src / dst_size), OpenCV's INTER_NEAREST */
 };
 
 /* dst: [height, width, reader->channels]; width and height 1..32768. Errors: HOST_MEMORY. */
 vks_status resample(struct image_reader *reader, enum resample_filter filter, uint32_t width, uint32_t height,
                     uint8_t *dst);
+
+/* RESAMPLE_TORCH_BILINEAR of floats: src [src_height, src_width, channels] to dst [height, width, channels]. Errors:
+ * HOST_MEMORY. */
+vks_status resample_floats(const float *src, uint32_t src_width, uint32_t src_height, uint32_t channels, uint32_t width,
+                           uint32_t height, float *dst);
 
 /* The pieces; resample() chooses among them. */
 vks_status resample_pillow(struct image_reader *reader, enum resample_filter filter, uint32_t width, uint32_t height,

@@ -12,6 +12,7 @@
 #define VKS_FAMILY_H
 
 #include "image/prepare.h"
+#include "mask/choose.h"
 #include "mask/finish.h"
 #include "nn/nn.h"
 #include "prompt/prompt.h"
@@ -43,6 +44,8 @@ struct network {
     uint32_t low;                      /* side of the decoder's logits */
     uint32_t masks;                    /* per object in "masks" and "iou": number 0 is the single mask, the others are
                                           the candidates of VKS_PREDICT_MULTIMASK */
+    float mask_limit;                  /* logits of a mask prompt are cut to -limit..limit; 0: they are not */
+    struct mask_stability stability;   /* whether number 0 stands for itself */
     uint64_t parameters;               /* elements of the used tensors */
     double encoder_gmac, decoder_gmac; /* 10^9 multiply-adds of one image, of one box prompt */
 };

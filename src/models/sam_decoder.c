@@ -36,15 +36,19 @@ static struct vkr_tensor *dense_prompt(const struct sam_decoder *d, struct nn n,
     return vkr_add(n.graph, image, dense);
 }
 
-/* [B, 1 + masks + prompt tokens, C]: the IoU token, one token per mask, the prompts. */
+/* [B, own + prompt tokens, C]: the object score's token if there is one, the IoU token, one token per mask, the prompts.
+ */
 static struct vkr_tensor *all_tokens(const struct sam_decoder *d, struct nn n, const struct decode_shape *shape)
 {
     struct vkr_tensor *iou = nn_param(n, "iou_token.weight", vkr_f32(2, 1, d->channels));
     struct vkr_tensor *mask = nn_param(n, "mask_tokens.weight", vkr_f32(2, d->masks, d->channels));
     struct vkr_tensor *own = vkr_concat(n.graph, iou, mask, 0);
-    own = vkr_reshape(n.graph, own, vkr_f32(3, 1, 1 + d->masks, d->channels));
+    if (d->score_depth)
+        own = vkr_concat(n.graph, nn_param(n, "obj_score_token.weight", vkr_f32(2, 1, d->channels)), own, 0);
+    uint32_t count = own->desc.dim[0];
+    own = vkr_reshape(n.graph, own, vkr_f32(3, 1, count, d->channels));
     if (shape->objects > 1)
-        own = vkr_broadcast(n.graph, own, vkr_f32(3, shape->objects, 1 + d->masks, d->channels));
+        own = vkr_broadcast(n.graph, own, vkr_f32(3, shape->objects, count, d->channels));
     if (shape->tokens == 0)
         return own;
     struct vkr_tensor *sparse =
@@ -54,14 +58,18 @@ static struct vkr_tensor *all_tokens(const struct sam_decoder *d, struct nn n, c
 }
 
 /* [B, N, C] on the grid to [B, 16 N, C / 8]. */
-static struct vkr_tensor *upscale(const struct sam_decoder *d, struct nn n, struct vkr_tensor *image)
+static struct vkr_tensor *upscale(const struct sam_decoder *d, struct nn n, struct vkr_tensor *image,
+                                  struct vkr_tensor *const high[2])
 {
     uint32_t batch = image->desc.dim[0], low = 4 * d->grid;
     vkr_graph_push(n.graph, "output_upscaling");
     struct vkr_tensor *x = vkr_reshape(n.graph, image, vkr_f32(4, batch, d->grid, d->grid, d->channels));
-    x = nn_layer_norm(n, "1", nn_conv_transpose(n, "0", x, d->channels / 4, 2, VKR_ACT_NONE), image_norm_eps);
+    x = nn_conv_transpose(n, "0", x, d->channels / 4, 2, VKR_ACT_NONE);
+    x = nn_layer_norm(n, "1", high ? vkr_add(n.graph, x, high[1]) : x, image_norm_eps);
     x = vkr_unary(n.graph, x, VKR_ACT_GELU);
-    x = nn_conv_transpose(n, "3", x, d->channels / 8, 2, VKR_ACT_GELU);
+    x = nn_conv_transpose(n, "3", x, d->channels / 8, 2, high ? VKR_ACT_NONE : VKR_ACT_GELU);
+    if (high)
+        x = vkr_unary(n.graph, vkr_add(n.graph, x, high[0]), VKR_ACT_GELU);
     vkr_graph_mark(n.graph, x, NULL);
     vkr_graph_pop(n.graph);
     return vkr_reshape(n.graph, x, vkr_f32(3, batch, low * low, d->channels / 8));
@@ -74,32 +82,50 @@ static struct vkr_tensor *hyper_weights(const struct sam_decoder *d, struct nn n
     for (uint32_t i = 0; i < d->masks; i++) {
         char name[64];
         snprintf(name, sizeof name, "output_hypernetworks_mlps.%u", i);
-        struct vkr_tensor *token = vkr_slice(n.graph, tokens, 1, 1 + i, 1);
+        struct vkr_tensor *token = vkr_slice(n.graph, tokens, 1, i, 1);
         struct vkr_tensor *weights = nn_mlp_head(n, name, token, d->channels, d->channels / 8, d->hyper_depth);
         all = all ? vkr_concat(n.graph, all, weights, 1) : weights;
     }
     return vkr_graph_mark(n.graph, all, "hyper_in");
 }
 
-void sam_decoder_build(const struct sam_decoder *d, struct nn n, struct vkr_tensor *image,
-                       const struct decode_shape *shape)
+struct sam_decoded sam_decoder_predict(const struct sam_decoder *d, struct nn n, struct vkr_tensor *image,
+                                       struct vkr_tensor *const high[2], const struct decode_shape *shape)
 {
-    uint32_t cells = d->grid * d->grid, low = 4 * d->grid;
+    uint32_t cells = d->grid * d->grid, low = 4 * d->grid, first = d->score_depth ? 1 : 0;
     const struct nn_two_way two_way = { d->depth, d->heads, d->cross_inner, d->hidden, norm_eps };
+    struct sam_decoded out = { 0 };
     image = dense_prompt(d, n, vkr_reshape(n.graph, image, vkr_f32(3, 1, cells, d->channels)), shape);
     struct vkr_tensor *position =
         vkr_graph_param(n.graph, "prompt_encoder.dense_pe", vkr_f32(3, 1, cells, d->channels));
     vkr_graph_push(n.graph, "mask_decoder");
     struct vkr_tensor *tokens = all_tokens(d, n, shape);
     struct nn_two_way_result result = nn_two_way(n, "transformer", tokens, image, position, &two_way);
-    struct vkr_tensor *masks =
-        vkr_matmul(n.graph, hyper_weights(d, n, result.tokens), upscale(d, n, result.image), NULL, NULL, VKR_ACT_NONE);
-    struct vkr_tensor *iou = nn_mlp_head(n, "iou_prediction_head", vkr_slice(n.graph, result.tokens, 1, 0, 1),
-                                         d->iou_hidden, d->masks, d->iou_depth);
+    out.tokens = vkr_slice(n.graph, result.tokens, 1, first + 1, d->masks);
+    out.masks = vkr_matmul(n.graph, hyper_weights(d, n, out.tokens), upscale(d, n, result.image, high), NULL, NULL,
+                           VKR_ACT_NONE);
+    out.masks = vkr_reshape(n.graph, out.masks, vkr_f32(4, shape->objects, d->masks, low, low));
+    out.iou = nn_mlp_head(n, "iou_prediction_head", vkr_slice(n.graph, result.tokens, 1, first, 1), d->iou_hidden,
+                          d->masks, d->iou_depth);
+    if (d->iou_sigmoid)
+        out.iou = vkr_unary(n.graph, out.iou, VKR_ACT_SIGMOID);
+    out.iou = vkr_reshape(n.graph, out.iou, vkr_f32(2, shape->objects, d->masks));
+    if (d->score_depth) {
+        out.score = nn_mlp_head(n, "pred_obj_score_head", vkr_slice(n.graph, result.tokens, 1, 0, 1), d->score_hidden,
+                                1, d->score_depth);
+        out.score = vkr_reshape(n.graph, out.score, vkr_f32(2, shape->objects, 1));
+        vkr_graph_mark(n.graph, out.score, "object_score");
+    }
     vkr_graph_pop(n.graph);
-    masks = vkr_reshape(n.graph, masks, vkr_f32(4, shape->objects, d->masks, low, low));
-    vkr_graph_output(n.graph, masks, "masks");
-    vkr_graph_output(n.graph, vkr_reshape(n.graph, iou, vkr_f32(2, shape->objects, d->masks)), "iou");
+    return out;
+}
+
+void sam_decoder_build(const struct sam_decoder *d, struct nn n, struct vkr_tensor *image,
+                       const struct decode_shape *shape)
+{
+    struct sam_decoded decoded = sam_decoder_predict(d, n, image, NULL, shape);
+    vkr_graph_output(n.graph, decoded.masks, "masks");
+    vkr_graph_output(n.graph, decoded.iou, "iou");
 }
 
 vks_status sam_decoder_read(const struct sam_decoder *d, const struct schema *schema, const char *name,

@@ -44,6 +44,10 @@ static vks_status measure(struct sam_decoder *d, const struct schema *schema)
     d->depth = count_modules(schema, layers, "norm1.weight");
     d->hyper_depth = count_modules(schema, hyper, "weight");
     d->iou_depth = count_modules(schema, "mask_decoder.iou_prediction_head.layers", "weight");
+    d->score_depth = count_modules(schema, "mask_decoder.pred_obj_score_head.layers", "weight");
+    d->iou_sigmoid = d->score_depth > 0; /* both came with SAM 2 */
+    if (d->score_depth)
+        VKS_TRY(dimension(schema, "mask_decoder.pred_obj_score_head.layers.0.weight", 2, 0, &d->score_hidden));
     VKS_REQUIRE(d->channels % 8 == 0 && d->mask_channels % 4 == 0 && d->masks >= 2 && d->masks <= 16 && d->depth >= 1 &&
                     d->hyper_depth >= 1 && d->iou_depth >= 1,
                 VKS_ERR_MODEL,
@@ -139,6 +143,10 @@ void sam_decoder_tensors(const struct sam_decoder *d, struct schema *schema)
         add_head(schema, path, c, c, c / 8, d->hyper_depth);
     }
     add_head(schema, "mask_decoder.iou_prediction_head", c, d->iou_hidden, d->masks, d->iou_depth);
+    if (d->score_depth == 0)
+        return;
+    schema_add(schema, vkr_f32(2, 1, c), "mask_decoder.obj_score_token.weight");
+    add_head(schema, "mask_decoder.pred_obj_score_head", c, d->score_hidden, 1, d->score_depth);
 }
 
 vks_status sam_decoder_open(struct sam_decoder *d, struct schema *schema, const struct hyper *hyper, uint32_t grid)

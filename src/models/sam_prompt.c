@@ -72,18 +72,26 @@ uint32_t sam_prompt_tokens(const struct prompt_object *object)
     return object->count + (object->count > 0 && !object->box);
 }
 
+void sam_prompt_point(const struct sam_prompt *p, const struct prompt_point *point, float *row)
+{
+    const float *label = p->labels + (size_t)point->label * p->channels;
+    position(p, (point->x + 0.5) / p->side, (point->y + 0.5) / p->side, row);
+    for (uint32_t c = 0; c < p->channels; c++)
+        row[c] += label[c];
+}
+
+/* It has no position. */
+void sam_prompt_padding(const struct sam_prompt *p, float *row)
+{
+    memcpy(row, p->labels + (size_t)NOT_A_POINT * p->channels, p->channels * sizeof *row);
+}
+
 void sam_prompt_embed(const struct sam_prompt *p, const struct prompt_object *object, float *rows)
 {
-    uint32_t channels = p->channels;
-    for (uint32_t i = 0; i < object->count; i++, rows += channels) {
-        const struct prompt_point *point = &object->points[i];
-        const float *label = p->labels + (size_t)point->label * channels;
-        position(p, (point->x + 0.5) / p->side, (point->y + 0.5) / p->side, rows);
-        for (uint32_t c = 0; c < channels; c++)
-            rows[c] += label[c];
-    }
-    if (sam_prompt_tokens(object) > object->count) /* the padding row has no position */
-        memcpy(rows, p->labels + (size_t)NOT_A_POINT * channels, channels * sizeof *rows);
+    for (uint32_t i = 0; i < object->count; i++, rows += p->channels)
+        sam_prompt_point(p, &object->points[i], rows);
+    if (sam_prompt_tokens(object) > object->count)
+        sam_prompt_padding(p, rows);
 }
 
 void sam_prompt_dense(const struct sam_prompt *p, uint32_t grid, float *dst)

@@ -22,6 +22,10 @@ void sam_prompt_free(struct sam_prompt *prompt);
 /* Rows that the object needs: its points, and a padding row when it has points but no box. */
 uint32_t sam_prompt_tokens(const struct prompt_object *object);
 
+/* One point with its label, or the padding row, as a row [C]. */
+void sam_prompt_point(const struct sam_prompt *prompt, const struct prompt_point *point, float *row);
+void sam_prompt_padding(const struct sam_prompt *prompt, float *row);
+
 /* rows: [tokens, C]. */
 void sam_prompt_embed(const struct sam_prompt *prompt, const struct prompt_object *object, float *rows);
 

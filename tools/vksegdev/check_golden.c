@@ -24,9 +24,12 @@ vks_status golden_run(const struct args *args, const char *folder, bool show, st
 {
     struct golden golden = { .args = args, .folder = folder, .show = show };
     vks_status status = golden_open(&golden);
-    if (status == VKS_OK)
+    bool stack = status == VKS_OK && golden_is_stack(&golden);
+    if (stack)
+        status = golden_stack(&golden);
+    if (status == VKS_OK && !stack)
         status = golden_image(&golden);
-    if (status == VKS_OK)
+    if (status == VKS_OK && !stack)
         status = golden_prompts(&golden);
     if (status == VKS_OK)
         count_fates(&golden);

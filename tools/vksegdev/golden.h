@@ -90,4 +90,8 @@ void golden_close(struct golden *golden);         /* accepts half-open */
 vks_status golden_image(struct golden *golden);   /* golden_image.c: pixels, blocks, embedding, constants */
 vks_status golden_prompts(struct golden *golden); /* golden_prompts.c: decoder, logits, scores, masks */
 
+/* golden_stack.c: all steps of a case whose input is a stack of slices, for families with a memory. */
+bool golden_is_stack(const struct golden *golden);
+vks_status golden_stack(struct golden *golden);
+
 #endif

@@ -1,0 +1,126 @@
+/* sam2_encoder.c: the image encoder as a graph; reads like hieradet.py and image_encoder.py of the published code. */
+#include "models/sam2_encoder.h"
+
+#include <math.h>
+#include <stdio.h>
+
+static const float eps = 1e-6f;
+
+static struct vkr_tensor *halve(struct nn n, struct vkr_tensor *x)
+{
+    const struct vkr_pool pool = { .kind = VKR_POOL_MAX, .window = { 1, 2, 2 }, .stride = { 1, 2, 2 } };
+    return vkr_pool(n.graph, x, &pool);
+}
+
+/* Self-attention within windows. The projection of a padding token is the bias, so windows are cut after it. A block
+ * that halves the grid pools its queries inside their windows. */
+static struct vkr_tensor *attention(struct nn n, const struct sam2_block *b, struct vkr_tensor *x,
+                                    struct vkr_tensor *residual)
+{
+    struct vkr_graph *g = n.graph;
+    uint32_t height = x->desc.dim[1], width = x->desc.dim[2], c = b->outputs, window = b->window;
+    const struct vkr_attention params = { .heads = b->heads,
+                                          .head_dim = c / b->heads,
+                                          .k_offset = c,
+                                          .v_offset = 2 * c,
+                                          .scale = (float)(1.0 / sqrt((double)c / b->heads)) };
+    vkr_graph_push(g, "attn");
+    struct vkr_tensor *qkv = nn_linear(n, "qkv", x, 3 * c, VKR_ACT_NONE, NULL);
+    if (window)
+        qkv = vkr_window(g, qkv, nn_param(n, "qkv.bias", vkr_f32(1, 3 * c)), window);
+    else
+        qkv = vkr_reshape(g, qkv, vkr_f32(3, 1, height * width, 3 * c));
+    struct vkr_tensor *q = qkv;
+    if (b->pool) {
+        uint32_t count = qkv->desc.dim[0], rows = window ? window : height, columns = window ? window : width;
+        q = vkr_reshape(g, vkr_slice(g, qkv, 2, 0, c), vkr_f32(4, count, rows, columns, c));
+        q = vkr_reshape(g, halve(n, q), vkr_f32(3, count, rows / 2 * (columns / 2), c));
+        height /= 2;
+        width /= 2;
+        window /= 2;
+    }
+    struct vkr_tensor *y = vkr_attention(g, q, qkv, qkv, NULL, NULL, &params);
+    if (window)
+        y = vkr_unwindow(g, y, 1, height, width, window);
+    y = vkr_reshape(g, y, vkr_f32(4, 1, height, width, c));
+    y = nn_linear(n, "proj", y, c, VKR_ACT_NONE, residual);
+    vkr_graph_pop(g);
+    return y;
+}
+
+static struct vkr_tensor *block(const struct sam2_encoder *e, struct nn n, uint32_t index, struct vkr_tensor *x)
+{
+    const struct sam2_block *b = &e->blocks[index];
+    vkr_graph_push(n.graph, "blocks.%u", index);
+    struct vkr_tensor *normed = nn_layer_norm(n, "norm1", x, eps);
+    if (b->inputs != b->outputs) {
+        x = nn_linear(n, "proj", normed, b->outputs, VKR_ACT_NONE, NULL);
+        if (b->pool)
+            x = halve(n, x);
+    }
+    x = attention(n, b, normed, x);
+    x = nn_mlp(n, "mlp", nn_layer_norm(n, "norm2", x, eps), b->hidden, VKR_ACT_GELU, x);
+    vkr_graph_mark(n.graph, x, NULL);
+    vkr_graph_pop(n.graph);
+    return x;
+}
+
+/* A coarse table enlarged to the grid plus a small one repeated over it; both are parameters, so this runs at load. */
+static struct vkr_tensor *positions(const struct sam2_encoder *e, struct nn n, uint32_t grid)
+{
+    static const uint32_t last[4] = { 0, 2, 3, 1 };
+    const uint32_t size[3] = { 0, grid, grid };
+    uint32_t tile = e->tile, repeats = grid / tile, c = e->width;
+    struct vkr_graph *g = n.graph;
+    struct vkr_tensor *coarse = nn_param(n, "pos_embed", vkr_f32(4, 1, c, e->background[0], e->background[1]));
+    coarse = vkr_resize(g, vkr_permute(g, coarse, last), size, VKR_CUBIC);
+    struct vkr_tensor *fine = vkr_permute(g, nn_param(n, "pos_embed_window", vkr_f32(4, 1, c, tile, tile)), last);
+    fine = vkr_broadcast(g, vkr_reshape(g, fine, vkr_f32(3, tile, 1, tile * c)), vkr_f32(3, tile, repeats, tile * c));
+    fine = vkr_broadcast(g, vkr_reshape(g, fine, vkr_f32(3, 1, tile, grid * c)), vkr_f32(3, repeats, tile, grid * c));
+    fine = vkr_reshape(g, fine, vkr_f32(4, 1, grid, grid, c));
+    return vkr_graph_mark(g, vkr_add(g, coarse, fine), "pos_embed");
+}
+
+/* One level of the pyramid: convs.I, and the level above enlarged on top where there is one. */
+static struct vkr_tensor *level(const struct sam2_encoder *e, struct nn n, uint32_t conv, struct vkr_tensor *x,
+                                struct vkr_tensor *above)
+{
+    const struct nn_conv lateral = { e->channels, 1, 1, 0, true, VKR_ACT_NONE };
+    char name[32];
+    snprintf(name, sizeof name, "neck.convs.%u.conv", conv);
+    x = nn_conv(n, name, x, &lateral);
+    if (!above)
+        return x;
+    const uint32_t size[3] = { 0, x->desc.dim[1], x->desc.dim[2] };
+    return vkr_add(n.graph, x, vkr_resize(n.graph, above, size, VKR_NEAREST));
+}
+
+void sam2_encoder_build(const struct sam2_encoder *e, struct nn n, struct vkr_tensor *features[3])
+{
+    const struct nn_conv patches = { e->width, 7, 4, 3, true, VKR_ACT_NONE };
+    const struct nn_conv high0 = { e->high[0], 1, 1, 0, true, VKR_ACT_NONE };
+    const struct nn_conv high1 = { e->high[1], 1, 1, 0, true, VKR_ACT_NONE };
+    struct vkr_graph *g = n.graph;
+    struct vkr_tensor *ends[SAM2_STAGES] = { 0 };
+    struct vkr_tensor *x = vkr_graph_input(g, "pixels", vkr_f32(3, e->side, e->side, 3));
+    vkr_graph_push(g, "image_encoder");
+    vkr_graph_push(g, "trunk");
+    x = nn_conv(n, "patch_embed.proj", vkr_reshape(g, x, vkr_f32(4, 1, e->side, e->side, 3)), &patches);
+    vkr_graph_mark(g, x, "patch_embed");
+    x = vkr_add(g, x, positions(e, n, e->side / 4));
+    for (uint32_t i = 0, stage = 0; i < e->depth; i++) {
+        x = block(e, n, i, x);
+        if (e->blocks[i].last)
+            ends[stage++] = x;
+    }
+    vkr_graph_pop(g);
+    struct vkr_tensor *coarsest = level(e, n, 0, ends[3], NULL);
+    features[0] = vkr_graph_mark(g, level(e, n, 1, ends[2], coarsest), "neck.2");
+    features[2] = level(e, n, 2, ends[1], NULL);
+    features[1] = level(e, n, 3, ends[0], NULL);
+    vkr_graph_pop(g);
+    vkr_graph_push(g, "mask_decoder");
+    features[1] = vkr_graph_mark(g, nn_conv(n, "conv_s0", features[1], &high0), "conv_s0");
+    features[2] = vkr_graph_mark(g, nn_conv(n, "conv_s1", features[2], &high1), "conv_s1");
+    vkr_graph_pop(g);
+}
