@@ -29,6 +29,8 @@ vks_status resample(struct image_reader *reader, enum resample_filter filter, ui
     case RESAMPLE_NEAREST:
         resample_nearest(reader, width, height, dst);
         return VKS_OK;
+    case RESAMPLE_CV2_AREA:
+        return resample_area(reader, width, height, dst);
     }
     return vks_fail(VKS_ERR_INTERNAL, "there is no resampling filter %d", (int)filter);
 }

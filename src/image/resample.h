@@ -17,7 +17,8 @@ enum resample_filter {
     /* torchvision's Resize of a float tensor, and torch.nn.functional.interpolate(mode="bilinear", antialias=True): never
      * rounded to whole levels, so resample() does not do it: resample_floats does. */
     RESAMPLE_TORCH_BILINEAR,
-    RESAMPLE_NEAREST            /* source index floor(dst * src / dst_size), OpenCV's INTER_NEAREST */
+    RESAMPLE_NEAREST,           /* source index floor(dst * src / dst_size), OpenCV's INTER_NEAREST */
+    RESAMPLE_CV2_AREA           /* OpenCV's INTER_AREA: means of areas; where a side grows, its own bilinear variant */
 };
 
 /* dst: [height, width, reader->channels]; width and height 1..32768. Errors: HOST_MEMORY. */
@@ -33,6 +34,7 @@ vks_status resample_floats(const float *src, uint32_t src_width, uint32_t src_he
 vks_status resample_pillow(struct image_reader *reader, enum resample_filter filter, uint32_t width, uint32_t height,
                            uint8_t *dst);
 vks_status resample_spline(struct image_reader *reader, uint32_t width, uint32_t height, uint8_t *dst);
+vks_status resample_area(struct image_reader *reader, uint32_t width, uint32_t height, uint8_t *dst);
 
 /* One channel before clipping and truncation: dst [height, width]. */
 vks_status resample_spline_plane(struct image_reader *reader, uint32_t channel, uint32_t width, uint32_t height,
