@@ -237,7 +237,8 @@ vks_status vks_session_predict(vks_session *session, const vks_prompt *prompts, 
                                         .height = session->size.height,
                                         .resized_width = session->size.resized_width,
                                         .resized_height = session->size.resized_height,
-                                        .low = network->low };
+                                        .low = network->low,
+                                        .whole = network->whole_prompts ? network->image.side : 0 };
     struct prompt_set set = { 0 };
     vks_status status = prompt_collect(&frame, prompts, count, &set);
     if (status == VKS_OK)

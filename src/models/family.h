@@ -42,6 +42,7 @@ struct network {
                                                         none */
     uint32_t feature_count;
     uint32_t low;                      /* side of the decoder's logits */
+    bool whole_prompts;                /* prompt_frame.whole */
     uint32_t masks;                    /* per object in "masks" and "iou": number 0 is the single mask, the others are
                                           the candidates of VKS_PREDICT_MULTIMASK */
     float mask_limit;                  /* logits of a mask prompt are cut to -limit..limit; 0: they are not */

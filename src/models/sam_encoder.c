@@ -17,18 +17,6 @@ static struct vkr_tensor *block(const struct sam_encoder *e, struct nn n, uint32
     return x;
 }
 
-static struct vkr_tensor *neck(const struct sam_encoder *e, struct nn n, struct vkr_tensor *x)
-{
-    const struct nn_conv first = { e->channels, 1, 1, 0, false, VKR_ACT_NONE };
-    const struct nn_conv second = { e->channels, 3, 1, 1, false, VKR_ACT_NONE };
-    vkr_graph_push(n.graph, "neck");
-    x = nn_layer_norm(n, "1", nn_conv(n, "0", x, &first), eps);
-    x = nn_layer_norm(n, "3", nn_conv(n, "2", x, &second), eps);
-    vkr_graph_mark(n.graph, x, NULL);
-    vkr_graph_pop(n.graph);
-    return x;
-}
-
 struct vkr_tensor *sam_encoder_build(const struct sam_encoder *e, struct nn n)
 {
     const struct nn_conv patches = { e->width, e->patch, e->patch, 0, true, VKR_ACT_NONE };
@@ -40,7 +28,7 @@ struct vkr_tensor *sam_encoder_build(const struct sam_encoder *e, struct nn n)
     x = vkr_add(n.graph, x, nn_param(n, "pos_embed", vkr_f32(4, 1, e->grid, e->grid, e->width)));
     for (uint32_t i = 0; i < e->depth; i++)
         x = block(e, n, i, x);
-    x = neck(e, n, x);
+    x = nn_neck(n, "neck", x, e->channels, eps);
     vkr_graph_pop(n.graph);
     return x;
 }

@@ -70,11 +70,16 @@ static void match(struct schema *schema, struct findings *f)
     }
 }
 
-static bool has_prefix(const char *name, const char *const *prefixes)
+/* A pattern is a prefix, or "*" and a suffix. */
+static bool matches_any(const char *name, const char *const *patterns)
 {
-    for (; prefixes && *prefixes; prefixes++)
-        if (strncmp(name, *prefixes, strlen(*prefixes)) == 0)
+    for (; patterns && *patterns; patterns++) {
+        const char *pattern = *patterns;
+        size_t length = strlen(name), wanted = strlen(pattern);
+        if (pattern[0] == '*' ? length + 1 >= wanted && strcmp(name + length + 1 - wanted, pattern + 1) == 0
+                              : strncmp(name, pattern, wanted) == 0)
             return true;
+    }
     return false;
 }
 
@@ -89,7 +94,7 @@ static vks_status count_unknown(const struct schema *schema, const char *const *
     qsort(used, used_count, sizeof *used, by_address);
     for (uint32_t i = 0; i < weights_count(schema->weights); i++) {
         const struct weights_entry *entry = weights_at(schema->weights, i);
-        if (bsearch(&entry, used, used_count, sizeof *used, by_address) || has_prefix(entry->name, ignored))
+        if (bsearch(&entry, used, used_count, sizeof *used, by_address) || matches_any(entry->name, ignored))
             continue;
         if (f->unknown++ == 0)
             snprintf(f->first_unknown, SCHEMA_KEY, "%s", entry->name);

@@ -33,8 +33,8 @@ const struct weights_entry *schema_lookup(const struct schema *schema, const cha
 
 void schema_add(struct schema *schema, struct vkr_desc desc, const char *format, ...) VKR_PRINTF(3, 4);
 
-/* Finds every entry in the file. `family` is for the sentence; `ignored` (ends with NULL) are prefixes of file keys
- * that are known to be of no use; `strict`: any other tensor of the file is an error. *unknown counts them. Errors:
+/* Finds every entry in the file. `family` is for the sentence; `ignored` (ends with NULL) are prefixes, or "*" and
+ * suffixes, of file keys that are known to be of no use; `strict`: any other tensor of the file is an error. *unknown counts them. Errors:
  * MODEL: how many tensors are missing, of another shape and unknown, and the first of each; HOST_MEMORY. */
 vks_status schema_check(struct schema *schema, const char *family, const char *const *ignored, bool strict,
                         uint32_t *unknown);

@@ -87,6 +87,32 @@ struct vkr_tensor *nn_conv(struct nn n, const char *name, struct vkr_tensor *x, 
     return y;
 }
 
+struct vkr_tensor *nn_depthwise(struct nn n, const char *name, struct vkr_tensor *x, uint32_t kernel, uint32_t stride,
+                                enum vkr_activation act)
+{
+    uint32_t channels = vkr_last(&x->desc), pad = kernel / 2;
+    const struct vkr_conv params = { .stride = { 1, stride, stride }, .pad = { 0, pad, pad }, .groups = channels,
+                                     .act = act };
+    vkr_graph_push(n.graph, "%s", name);
+    struct vkr_tensor *weight = nn_weight(n, "weight", vkr_f32(4, channels, 1, kernel, kernel));
+    struct vkr_tensor *bias = nn_param(n, "bias", vkr_f32(1, channels));
+    struct vkr_tensor *y = vkr_conv(n.graph, x, weight, bias, &params);
+    vkr_graph_pop(n.graph);
+    return y;
+}
+
+struct vkr_tensor *nn_neck(struct nn n, const char *name, struct vkr_tensor *x, uint32_t channels, float eps)
+{
+    const struct nn_conv first = { channels, 1, 1, 0, false, VKR_ACT_NONE };
+    const struct nn_conv second = { channels, 3, 1, 1, false, VKR_ACT_NONE };
+    vkr_graph_push(n.graph, "%s", name);
+    x = nn_layer_norm(n, "1", nn_conv(n, "0", x, &first), eps);
+    x = nn_layer_norm(n, "3", nn_conv(n, "2", x, &second), eps);
+    vkr_graph_mark(n.graph, x, NULL);
+    vkr_graph_pop(n.graph);
+    return x;
+}
+
 struct vkr_tensor *nn_conv_transpose(struct nn n, const char *name, struct vkr_tensor *x, uint32_t outputs,
                                      uint32_t kernel, enum vkr_activation act)
 {

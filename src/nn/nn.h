@@ -43,6 +43,15 @@ struct nn_conv {
 };
 struct vkr_tensor *nn_conv(struct nn n, const char *name, struct vkr_tensor *x, const struct nn_conv *conv);
 
+/* Depthwise convolution NAME.weight [C, 1, kernel, kernel] with NAME.bias, of the input's size when stride is 1 and the
+ * kernel odd. x [B, H, W, C]. */
+struct vkr_tensor *nn_depthwise(struct nn n, const char *name, struct vkr_tensor *x, uint32_t kernel, uint32_t stride,
+                                enum vkr_activation act);
+
+/* The end of an image encoder under NAME: 1 x 1 convolution "0" to `channels`, norm "1", 3 x 3 convolution "2", norm
+ * "3", both convolutions without bias. x [B, H, W, C]. Marked. */
+struct vkr_tensor *nn_neck(struct nn n, const char *name, struct vkr_tensor *x, uint32_t channels, float eps);
+
 /* Transposed convolution NAME.weight [C, outputs, kernel, kernel] with NAME.bias; stride = kernel. */
 struct vkr_tensor *nn_conv_transpose(struct nn n, const char *name, struct vkr_tensor *x, uint32_t outputs,
                                      uint32_t kernel, enum vkr_activation act);

@@ -123,6 +123,10 @@ static vks_status tally(const vks_prompt *prompts, size_t count, struct prompt_s
 
 static struct prompt_point scaled(const struct prompt_frame *frame, float x, float y, enum prompt_label label)
 {
+    if (frame->whole) {
+        double ratio = (double)frame->whole / (frame->width > frame->height ? frame->width : frame->height);
+        return (struct prompt_point){ trunc((double)x * ratio), trunc((double)y * ratio), label };
+    }
     return (struct prompt_point){ (double)x * frame->resized_width / frame->width,
                                   (double)y * frame->resized_height / frame->height, label };
 }

@@ -37,6 +37,7 @@ struct prompt_frame {
     uint32_t width, height;                 /* of the original image */
     uint32_t resized_width, resized_height; /* of its part of the model's square */
     uint32_t low;                           /* side of mask logits */
+    uint32_t whole; /* not 0: coordinates become int(x * whole / longest side), as LiteMedSAM's code has it */
 };
 
 /* Checks and groups. Free *out with prompt_free, also after a failure. Errors, naming the prompt by its number:

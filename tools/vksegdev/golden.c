@@ -109,6 +109,25 @@ static vks_status gather(const struct golden *golden, struct golden_array *array
     return VKS_OK;
 }
 
+vks_status golden_keep_rows(struct golden_array *array, const size_t *rows, size_t count)
+{
+    uint32_t channels = vkr_last(&array->desc);
+    uint64_t limit = vkr_rows(&array->desc);
+    for (size_t i = 0; i < count; i++)
+        VKS_REQUIRE(rows[i] < limit, VKS_ERR_CORRUPT, "a golden wants row %zu of %llu", rows[i],
+                    (unsigned long long)limit);
+    if (count == 0)
+        return VKS_OK;
+    float *kept;
+    VKS_TRY(vkr_alloc(count * channels, sizeof *kept, "rows of a dump", (void **)&kept));
+    for (size_t i = 0; i < count; i++)
+        memcpy(kept + i * channels, array->data + rows[i] * channels, channels * sizeof *kept);
+    vkr_free(array->data);
+    array->data = kept;
+    array->desc = vkr_f32(2, (uint32_t)count, channels);
+    return VKS_OK;
+}
+
 /* ---- comparison --------------------------------------------------------------------------------------------- */
 
 struct errors {

@@ -80,6 +80,14 @@ vks_status golden_compare_region(struct golden *golden, const char *name, const 
 /* golden_compare for a dumped tensor (STAGE.MODULE_PATH); sub-sampled goldens (NAME_sub) are gathered. */
 vks_status golden_compare_dump(struct golden *golden, const char *name, const char *stage, const char *path, bool nchw);
 
+/* Keeps rows (of the last dimension) of a dump, in the order of `rows`; count 0: all. Errors: CORRUPT, HOST_MEMORY. */
+vks_status golden_keep_rows(struct golden_array *array, const size_t *rows, size_t count);
+
+/* The golden was taken after the projection of padded windows. The graph projects real tokens only, so rows of the
+ * windows before it (PATH.windows; count 0: all) are projected here. */
+vks_status golden_compare_projected(struct golden *golden, const char *name, const char *path, const size_t *rows,
+                                    size_t count);
+
 /* A verdict: worst is error / tolerance, above 1 is a failure. `text` says what was measured. */
 void golden_judge(struct golden *golden, const char *name, const char *path, double worst, const char *text);
 
@@ -88,6 +96,7 @@ void golden_judge(struct golden *golden, const char *name, const char *path, dou
 vks_status golden_open(struct golden *golden);    /* golden_open.c: temporary folder, model, session */
 void golden_close(struct golden *golden);         /* accepts half-open */
 vks_status golden_image(struct golden *golden);   /* golden_image.c: pixels, blocks, embedding, constants */
+vks_status golden_tiny_vit(struct golden *golden); /* golden_tiny_vit.c: blocks of MobileSAM's encoder */
 vks_status golden_prompts(struct golden *golden); /* golden_prompts.c: decoder, logits, scores, masks */
 
 /* golden_stack.c: all steps of a case whose input is a stack of slices, for families with a memory. */
