@@ -12,7 +12,8 @@ endif()
 # Headers of C11 and POSIX (and their stand-ins on Windows) that any room may include.
 string(CONCAT LIBC "<((assert|ctype|dirent|errno|fcntl|fenv|float|inttypes|io|limits|math|process|pthread|setjmp|"
   "signal|stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdlib|string|strings|time|unistd|windows)|sys/[a-z]+)\\.h>")
-set(PUBLIC "include/vkseg/(base|vkseg)\\.h")    # without vkseg_vulkan.h, the only public header that names Vulkan
+# Without vkseg_vulkan.h, the only public header that names Vulkan.
+set(PUBLIC "include/vkseg/(base|vkseg|vkseg_volume)\\.h")
 
 # room(<files> <what they may include>...): the first room whose pattern matches a file decides. Targets are paths from
 # the root, or <name.h> for system headers; libc is always allowed.
@@ -45,16 +46,17 @@ room("src/api/(context|vulkan)\\.c" "runtime/(base|graph)/.*" "runtime/ops\\.h" 
   "include/vkseg/.*")
 room("src/api/.*" "runtime/base/.*" "runtime/graph/(graph|plan|params|slot)\\.h" "runtime/ops\\.h" "src/.*" "${PUBLIC}")
 room("src/models/.*" "runtime/base/.*" "runtime/graph/(graph|params)\\.h" "runtime/ops\\.h" "src/(models|nn)/.*"
-  "src/(image|prompt|mask|weights)/.*\\.h" "${PUBLIC}")
+  "src/(image|prompt|mask|weights|volume)/.*\\.h" "${PUBLIC}")
 room("src/nn/.*" "runtime/base/.*" "runtime/graph/graph\\.h" "runtime/ops\\.h" "src/nn/.*" "${PUBLIC}")
 room("src/image/.*" "runtime/base/.*" "src/image/.*" "${PUBLIC}")
 room("src/prompt/.*" "runtime/base/.*" "src/(prompt|image)/.*" "${PUBLIC}")
 room("src/mask/.*" "runtime/base/.*" "src/(mask|image)/.*" "${PUBLIC}")
 room("src/weights/.*" "runtime/base/.*" "src/weights/.*" "${PUBLIC}" "<(zip|zlib|jansson)\\.h>")
-room("src/io/.*" "runtime/base/.*" "src/io/.*" "include/vkseg/(base|vkseg|vkseg_io)\\.h"
-  "<(png|jpeglib|jerror|jansson|stb_image|stb/stb_image)\\.h>")
+room("src/volume/.*" "runtime/base/.*" "src/volume/.*" "${PUBLIC}")
+room("src/io/.*" "runtime/base/.*" "src/io/.*" "${PUBLIC}" "include/vkseg/vkseg_io\\.h"
+  "<(png|jpeglib|jerror|jansson|zlib|stb_image|stb/stb_image|nifti/nifti2_io)\\.h>")
 
-room("tools/vkseg/.*" "tools/vkseg/.*" "include/vkseg/(base|vkseg|vkseg_io)\\.h" "<jansson\\.h>")
+room("tools/vkseg/.*" "tools/vkseg/.*" "${PUBLIC}" "include/vkseg/vkseg_io\\.h" "<jansson\\.h>")
 room("tests/install/.*" "<vkseg/.*>" "include/vkseg/.*")
 # The runtime and its tests must build with src/ deleted.
 room("tests/(base|gpu|graph|ops)/.*" "runtime/.*" "shaders/.*" "tests/.*" "include/vkseg/base\\.h"

@@ -7,6 +7,7 @@
 #define VKSEG_VKSEG_IO_H
 
 #include "vkseg/vkseg.h"
+#include "vkseg/vkseg_volume.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -55,6 +56,60 @@ VKS_API void vks_io_free(void *block);
 
 /* Writes text (a report, a JSON document) atomically. */
 VKS_API vks_status vks_io_write_text(const char *path, const char *text, int overwrite);
+
+/* ---- volumes ---------------------------------------------------------------------------------------------------- */
+
+typedef struct vks_io_volume_params {
+    size_t struct_size;
+    int has_index;              /* non-zero: `index` chooses among the volumes of a file that holds several (4D) */
+    uint32_t index;             /* from 0 */
+} vks_io_volume_params;
+
+/* Voxels the library allocated, and what a label map in the same place needs; freed with vks_io_volume_free. A program
+ * may also fill `view` itself and leave the rest zero: labels written like it get a header of its affine. */
+typedef struct vks_io_volume {
+    vks_volume view;
+    char format[32];            /* "nifti-1", "nifti-2", ... */
+    uint32_t volumes;           /* in the file */
+    uint32_t index;             /* which of them this is */
+    char note[512];             /* what the user should know about the geometry; may be "" */
+    void *owned;
+    void *header;               /* the file's own, for vks_io_write_labels */
+} vks_io_volume;
+
+/* Reads NIfTI-1 and NIfTI-2 in one file (.nii, .nii.gz), either byte order, recognised by content. Scaling (scl_slope) is
+ * applied; types become u8, u16, i16 or f32, RGB24 three channels of u8. The affine is the sform, else the qform, else
+ * made of the spacing alone, which `note` says. At most 32768 voxels a side and 2^31 - 1 in all.
+ * Errors: NOT_FOUND, CORRUPT (malformed, cut off or unsupported; the sentence says which), ARGUMENT (several volumes and
+ * no index, or an index past the last), HOST_MEMORY. */
+VKS_API vks_status vks_io_read_volume(const char *path, const vks_io_volume_params *params, vks_io_volume *out);
+VKS_API vks_status vks_io_read_volume_memory(const void *data, size_t size, const vks_io_volume_params *params,
+                                             vks_io_volume *out);
+VKS_API void vks_io_volume_free(vks_io_volume *volume);
+
+/* Would vks_io_read_volume be the reader for this file? By content; 0 also when it cannot be opened. */
+VKS_API int vks_io_is_volume(const char *path);
+
+typedef struct vks_label {
+    uint32_t value;             /* in the label map; 0 is background */
+    char name[64];
+    uint8_t rgb[3];
+} vks_label;
+
+/* A label map; a view of memory the caller owns. */
+typedef struct vks_label_map {
+    const void *voxels;         /* in the order of vks_volume */
+    vks_pixel_type type;        /* VKS_PIXEL_U8 or VKS_PIXEL_U16 */
+    uint32_t size[3];
+    const vks_label *names;     /* NULL: none */
+    size_t name_count;
+} vks_label_map;
+
+/* Writes .nii or .nii.gz in the place of `like`, whose size must be the map's. If that came from a NIfTI file its dim,
+ * pixdim, qform, sform, their codes and units are copied byte for byte (a volume out of several becomes 3D), its version
+ * and byte order kept, and its texts dropped. Names go into an extension that viewers ignore or show.
+ * Errors: ARGUMENT (unknown extension, sizes differ), OUTPUT, HOST_MEMORY. */
+VKS_API vks_status vks_io_write_labels(const char *path, const vks_label_map *map, const vks_io_volume *like, int overwrite);
 
 #ifdef __cplusplus
 }

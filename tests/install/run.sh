@@ -16,7 +16,8 @@ cmake --install "$build" --prefix "$work/prefix" >"$work/log" || { cat "$work/lo
 lib=$(dirname "$(find "$work/prefix" -name vkseg.pc | head -n 1)")/..
 lib=$(realpath "$lib")
 headers=$(cd "$work/prefix/include/vkseg" && echo *)
-[ "$headers" = "base.h vkseg.h vkseg_io.h vkseg_vulkan.h" ] || { echo "unexpected headers: $headers"; exit 1; }
+[ "$headers" = "base.h vkseg.h vkseg_io.h vkseg_volume.h vkseg_vulkan.h" ] ||
+    { echo "unexpected headers: $headers"; exit 1; }
 
 PKG_CONFIG_PATH=$lib/pkgconfig
 export PKG_CONFIG_PATH

@@ -1,0 +1,55 @@
+/* vkseg_volume.h: volumes: a grid of voxels and where it lies in the patient. Pure data, no file is opened here
+ * (vkseg_io.h reads and writes them) and nothing is ever flipped or resampled: index (i, j, k) is the file's own.
+ *
+ * Millimetres are NIfTI's: x grows to the patient's Right, y to Anterior, z to Superior ("RAS+").
+ */
+#ifndef VKSEG_VKSEG_VOLUME_H
+#define VKSEG_VKSEG_VOLUME_H
+
+#include "vkseg/vkseg.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A view of voxels the caller owns. Voxel (i, j, k) is element ((k * size[1] + j) * size[0] + i) * channels. */
+typedef struct vks_volume {
+    const void *voxels;
+    vks_pixel_type type;
+    uint32_t size[3];           /* of i, j, k; 1..32768 each */
+    uint32_t channels;          /* 1, or 3: RGB, VKS_PIXEL_U8 */
+    double affine[3][4];        /* (x, y, z) in mm of the centre of voxel (i, j, k): affine * (i, j, k, 1) */
+    double spacing[3];          /* mm between neighbours along i, j, k: lengths of the affine's columns */
+} vks_volume;
+
+/* What a slice is cut across. Names follow the order of storage, as SimpleITK's arrays do: axial is one k, coronal one
+ * j, sagittal one i, whatever the affine says; vks_volume_orientation tells where these really point. */
+typedef enum vks_axis { VKS_AXIS_AXIAL, VKS_AXIS_CORONAL, VKS_AXIS_SAGITTAL } vks_axis;
+
+/* Columns, rows and number of slices across `axis`: axial i, j, k; coronal i, k, j; sagittal j, k, i. */
+VKS_API void vks_volume_slice_size(const uint32_t size[3], vks_axis axis, uint32_t *width, uint32_t *height, uint32_t *count);
+
+/* Index in `voxels` (of a grid of `size`) of column x and row y of slice `slice`. */
+VKS_API size_t vks_volume_slice_index(const uint32_t size[3], vks_axis axis, uint32_t slice, uint32_t x, uint32_t y);
+
+/* One slice as an image whose window is unset. Axial slices are views into the volume and need no buffer; others are
+ * copied to `buffer` (width * height * channels elements of the volume's type). Errors: ARGUMENT. */
+VKS_API vks_status vks_volume_slice(const vks_volume *volume, vks_axis axis, uint32_t slice, void *buffer, vks_image *out);
+
+/* All voxels as 32-bit floats, size[0] * size[1] * size[2] * channels of them. */
+VKS_API void vks_volume_floats(const vks_volume *volume, float *out);
+
+/* Where i, j and k grow to, as three letters of L, R, A, P, S, I ("RAS", "LPS"), and a final zero. Oblique axes take
+ * the nearest letter, no two the same direction. "???" when the affine is singular. */
+VKS_API void vks_volume_orientation(const double affine[3][4], char out[4]);
+
+/* Do two grids lie on each other? Sizes equal and no corner farther apart than `tolerance` times the smallest spacing. */
+VKS_API int vks_volume_same_grid(const vks_volume *a, const vks_volume *b, double tolerance);
+
+/* Fills spacing from affine. */
+VKS_API void vks_volume_set_spacing(vks_volume *volume);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,99 @@
+/* read_volume.c: the public readers of volumes: recognise, read, own. */
+#include "io/nifti.h"
+
+#include "base/mem.h"
+
+#include <string.h>
+
+static vks_status choose_volume(const char *name, uint64_t volumes, const vks_io_volume_params *params, uint32_t *index)
+{
+    VKS_REQUIRE(params || volumes == 1, VKS_ERR_ARGUMENT, "%s holds %llu volumes; say which one, counted from 0", name,
+                (unsigned long long)volumes);
+    VKS_REQUIRE(volumes == 1 || params->has_index, VKS_ERR_ARGUMENT, "%s holds %llu volumes; say which one, counted from 0",
+                name, (unsigned long long)volumes);
+    *index = params && params->has_index ? params->index : 0;
+    VKS_REQUIRE(*index < volumes, VKS_ERR_ARGUMENT, "%s holds %llu volume%s, counted from 0; there is no volume %u", name,
+                (unsigned long long)volumes, volumes == 1 ? "" : "s", *index);
+    return VKS_OK;
+}
+
+static vks_status read_nifti(struct stream *stream, const vks_io_volume_params *params, vks_io_volume *out)
+{
+    struct nifti_meaning meaning;
+    struct nifti_bytes *bytes = out->header;
+    size_t count;
+    VKS_TRY(header_read(stream, bytes, &meaning));
+    VKS_TRY(voxels_check_size(stream->name, meaning.size, &count));
+    VKS_TRY(choose_volume(stream->name, meaning.volumes, params, &out->index));
+    const uint64_t header = bytes->is_second ? NIFTI_2_BYTES : NIFTI_1_BYTES;
+    const uint64_t volume_bytes = (uint64_t)count * meaning.format.channels * voxel_bytes(meaning.format.type);
+    const uint64_t before = volume_bytes * out->index;      /* below 2^31 * 2^32: no overflow for the sizes that pass */
+    VKS_REQUIRE(out->index == 0 || before / volume_bytes == out->index, VKS_ERR_CORRUPT, "%s claims too many voxels", stream->name);
+    VKS_TRY(voxels_check_claim(stream, &meaning.format, meaning.offset + before, count));
+    VKS_TRY(stream_skip(stream, meaning.offset - header + before));
+    VKS_TRY(voxels_read(stream, &meaning.format, count, &out->view.type, &out->owned));
+    out->view.voxels = out->owned;
+    if (meaning.volumes == 1)
+        VKS_TRY(stream_finish(stream));
+    for (int c = 0; c < 3; c++)
+        out->view.size[c] = (uint32_t)meaning.size[c];
+    out->view.channels = meaning.format.channels;
+    memcpy(out->view.affine, meaning.affine, sizeof meaning.affine);
+    vks_volume_set_spacing(&out->view);
+    out->volumes = (uint32_t)meaning.volumes;
+    memcpy(out->note, meaning.note, sizeof out->note);
+    snprintf(out->format, sizeof out->format, "nifti-%d", bytes->is_second ? 2 : 1);
+    return VKS_OK;
+}
+
+/* Closes the stream, whatever happens. */
+static vks_status read_stream(struct stream *stream, const vks_io_volume_params *params, vks_io_volume *out)
+{
+    vks_io_volume made = { .owned = NULL };
+    vks_status status = vkr_alloc(1, sizeof(struct nifti_bytes), "a header", &made.header);
+    if (status == VKS_OK)
+        status = read_nifti(stream, params, &made);
+    stream_close(stream);
+    if (status == VKS_OK)
+        *out = made;
+    else
+        vks_io_volume_free(&made);
+    return status;
+}
+
+vks_status vks_io_read_volume(const char *path, const vks_io_volume_params *params, vks_io_volume *out)
+{
+    struct stream stream;
+    VKS_REQUIRE(out, VKS_ERR_ARGUMENT, "vks_io_read_volume: out must not be NULL");
+    VKS_TRY(stream_open(&stream, path));
+    return read_stream(&stream, params, out);
+}
+
+vks_status vks_io_read_volume_memory(const void *data, size_t size, const vks_io_volume_params *params, vks_io_volume *out)
+{
+    struct stream stream;
+    VKS_REQUIRE(data && out, VKS_ERR_ARGUMENT, "vks_io_read_volume_memory: data and out must not be NULL");
+    VKS_TRY(stream_open_memory(&stream, data, size, "the volume"));
+    return read_stream(&stream, params, out);
+}
+
+void vks_io_volume_free(vks_io_volume *volume)
+{
+    if (!volume)
+        return;
+    vkr_free(volume->owned);
+    vkr_free(volume->header);
+    *volume = (vks_io_volume){ .owned = NULL };
+}
+
+int vks_io_is_volume(const char *path)
+{
+    struct stream stream;
+    unsigned char head[16];
+    size_t got = 0;
+    if (stream_open(&stream, path) != VKS_OK)
+        return 0;
+    const vks_status status = stream_read_some(&stream, head, sizeof head, &got);
+    stream_close(&stream);
+    return status == VKS_OK && header_recognise(head, got);
+}
