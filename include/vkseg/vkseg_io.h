@@ -87,6 +87,11 @@ VKS_API vks_status vks_io_read_volume_memory(const void *data, size_t size, cons
                                              vks_io_volume *out);
 VKS_API void vks_io_volume_free(vks_io_volume *volume);
 
+/* Reads a label map: any volume, PNG masks (grey values or palette indices as stored, no colour), .npy of [H, W], of masks of
+ * 0 and 1 [N, H, W] (label k + 1 where mask k is set, later ones on top), or of a volume's slices [D, H, W]. Pictures have
+ * a spacing of 1 and no place in a patient. vks_volume_labels gives the values. */
+VKS_API vks_status vks_io_read_labels(const char *path, const vks_io_volume_params *params, vks_io_volume *out);
+
 /* Would vks_io_read_volume be the reader for this file? By content; 0 also when it cannot be opened. */
 VKS_API int vks_io_is_volume(const char *path);
 

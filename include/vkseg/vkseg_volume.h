@@ -49,6 +49,37 @@ VKS_API int vks_volume_same_grid(const vks_volume *a, const vks_volume *b, doubl
 /* Fills spacing from affine. */
 VKS_API void vks_volume_set_spacing(vks_volume *volume);
 
+/* ---- label maps and how well two agree ---------------------------------------------------------------------------- */
+
+/* The voxels of a label map as u16, size[0] * size[1] * size[2] of them. Errors: ARGUMENT when the volume has colour or
+ * a value that is no whole number of 0..65535: it is an image, not labels. */
+VKS_API vks_status vks_volume_labels(const vks_volume *volume, uint16_t *out);
+
+typedef struct vks_score_params {
+    size_t struct_size;
+    double tolerance;           /* mm, of surface_dice; 0: 2 mm */
+    int is_flat;                /* the grid is one image: its contours are compared, not the surface of a slab */
+} vks_score_params;
+
+/* How well one label of two maps agrees. A ratio of nothing to nothing is NaN: Dice, IoU and surface Dice where the label
+ * is in neither map, the volume difference where it is not in the truth. */
+typedef struct vks_score {
+    uint32_t label;
+    uint64_t prediction, truth, both;       /* voxels with the label */
+    double dice, iou;
+    double hd95;                /* mm; infinite where only one map has the label, NaN where neither has */
+    double surface_dice;
+    double mean_distance;       /* mm between the surfaces, mean of both directions weighted by area */
+    double volume_difference;   /* (prediction - truth) / truth */
+} vks_score;
+
+/* Surfaces and their areas are those of surface-distance (Nikolov et al. 2018): corners of 2 x 2 x 2 voxels that are not
+ * all alike, weighted by the marching-cubes area in them, distances corner to corner; hd95 is the 95th percentile by area
+ * of each direction, the greater of the two. Index (i, j, k) is that package's (x0, x1, x2).
+ * Errors: ARGUMENT, HOST_MEMORY (10 bytes a voxel of the box around the label in both maps). */
+VKS_API vks_status vks_score_label(const uint16_t *prediction, const uint16_t *truth, const uint32_t size[3],
+                                   const double spacing[3], uint32_t label, const vks_score_params *params, vks_score *out);
+
 #ifdef __cplusplus
 }
 #endif

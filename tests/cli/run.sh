@@ -77,7 +77,7 @@ check "suggests segment" grep -q 'vkseg segment' err
 expect 2 'not a command' ct.pgm -m model.pth
 check "says the command comes first" grep -q 'command comes first' err
 expect 2 'not a command' --box 1,2,3,4
-for word in predict auto eval bench doctor; do
+for word in predict auto bench doctor; do
     expect 2 "does not have the command '$word'" "$word" ct.pgm
 done
 

@@ -3,6 +3,7 @@
  */
 #include "commands.h"
 
+#include "help_volumes.h"
 #include "message.h"
 
 #include <stdio.h>
@@ -29,6 +30,7 @@ static const char overview[] =
     "  encode  IMAGE -m MODEL -o EMBEDDING     run the image encoder once, keep it\n"
     "  info    FILE                            what a checkpoint or an image is\n"
     "  devices                                 what can run, what each can do\n"
+    "  eval    PREDICTION TRUTH                Dice and distances, label by label\n"
     "  help    [TOPIC]                         this, or one of the topics below\n"
     "  --version [--json]\n"
     "\n";
@@ -178,6 +180,7 @@ static const struct topic topics[] = {
     { "encode", "run the image encoder once and keep its result", encode_text, encode_options },
     { "info", "what a file is", info_text, info_options },
     { "devices", "how a device is chosen", devices_text, devices_options },
+    { "eval", "how well a label map agrees with the truth", eval_text, eval_options },
     { "prompts", "points, boxes, masks, and the file for --prompts", prompts_text, NULL },
     { "models", "which checkpoints this version reads", models_text, NULL },
     { "exit-codes", "what the numbers mean", exit_codes_text, NULL },
