@@ -92,6 +92,10 @@ typedef struct vks_model_params {
 /* What a family accepts; bits of vks_model_info.accepts. */
 enum { VKS_ACCEPTS_POINT = 1, VKS_ACCEPTS_BOX = 2, VKS_ACCEPTS_MASK = 4 };
 
+/* Writes the names of the families that accept all of `accepts` (0: every family), with ", " between them, cut to `size`
+ * bytes with the final zero. */
+VKS_API void vks_families(uint32_t accepts, char *list, size_t size);
+
 typedef struct vks_model_info {
     char family[32];            /* "sam" */
     char variant[64];           /* "vit_b" */
@@ -173,7 +177,10 @@ typedef struct vks_prompt {
     uint32_t logits_width, logits_height;
 } vks_prompt;
 
-enum { VKS_PREDICT_MULTIMASK = 1 };     /* all three candidate masks instead of the single one */
+enum {
+    VKS_PREDICT_MULTIMASK = 1,          /* all three candidate masks instead of the single one */
+    VKS_PREDICT_FIRST = 2               /* the decoder's first mask, also where the family's rule is to choose another */
+};
 
 /* Result of vks_session_predict; freed with vks_masks_free. Index of a mask: object * masks_per_object + k. */
 typedef struct vks_masks {

@@ -201,6 +201,12 @@ vks_status vks_model_get_info(const vks_model *model, vks_model_info *out)
     return describe(model->network, model->weights, &model->context->target, out);
 }
 
+void vks_families(uint32_t accepts, char *list, size_t size)
+{
+    if (list && size > 0)
+        family_takers(accepts, list, size);
+}
+
 /* ---- hash --------------------------------------------------------------------------------------------------- */
 
 bool model_known_sha256(vks_model *model, char hex[65])

@@ -17,6 +17,7 @@ enum { BATCH = 16 };
 struct result {
     vks_masks masks;
     uint32_t first;             /* of the decoder's masks: 0 for the single one, 1 for the candidates */
+    bool plain;                 /* the single one is number 0 whatever the family's rule */
     float *iou, *logits;
     uint8_t *mask;
 };
@@ -158,7 +159,9 @@ static vks_status read_masks(struct decoding *d, const struct batch *batch, stru
     VKS_TRY(vkr_plan_read(plan, "iou", iou, all * sizeof(float)));
     for (uint32_t i = 0; i < batch->key.objects; i++) {
         const float *masks = d->buffer + i * (size_t)made * each, *scores = iou + i * (size_t)made;
-        const uint32_t first = d->result->first ? 1 : mask_single(&network->stability, masks, scores, made, each);
+        uint32_t first = d->result->first;
+        if (first == 0 && !d->result->plain)
+            first = mask_single(&network->stability, masks, scores, made, each);
         const size_t to = (size_t)batch->object[i] * wanted;
         memcpy(d->result->logits + to * each, masks + first * each, wanted * each * sizeof(float));
         memcpy(d->result->iou + to, scores + first, wanted * sizeof(float));
@@ -207,10 +210,11 @@ static vks_status finish(vks_session *session, struct result *result)
     return VKS_OK;
 }
 
-static vks_status predict(vks_session *session, const struct prompt_set *set, bool multimask, vks_masks **out)
+static vks_status predict(vks_session *session, const struct prompt_set *set, uint32_t flags, vks_masks **out)
 {
     struct result *result = NULL;
-    VKS_TRY(result_create(session, set->count, multimask, &result));
+    VKS_TRY(result_create(session, set->count, (flags & VKS_PREDICT_MULTIMASK) != 0, &result));
+    result->plain = (flags & VKS_PREDICT_FIRST) != 0;
     vks_masks *masks = &result->masks;
     vks_status status = decode(session, set, result);
     if (status == VKS_OK)
@@ -227,12 +231,13 @@ vks_status vks_session_predict(vks_session *session, const vks_prompt *prompts, 
     *out = NULL;
     VKS_REQUIRE(session && (prompts || count == 0), VKS_ERR_ARGUMENT,
                 "vks_session_predict: session must not be NULL, nor prompts when there are any");
-    VKS_REQUIRE((flags & ~(uint32_t)VKS_PREDICT_MULTIMASK) == 0, VKS_ERR_ARGUMENT,
+    VKS_REQUIRE((flags & ~(uint32_t)(VKS_PREDICT_MULTIMASK | VKS_PREDICT_FIRST)) == 0, VKS_ERR_ARGUMENT,
                 "vks_session_predict: flags %#x hold a bit this version does not know", flags);
     VKS_REQUIRE(session->ready, VKS_ERR_ARGUMENT, "no image is set; call vks_session_set_image first");
     const struct network *network = session->model->network;
     const struct prompt_frame frame = { .family = network->family->name,
                                         .accepts = network->family->accepts,
+                                        .takers = family_takers,
                                         .width = session->size.width,
                                         .height = session->size.height,
                                         .resized_width = session->size.resized_width,
@@ -242,7 +247,7 @@ vks_status vks_session_predict(vks_session *session, const vks_prompt *prompts, 
     struct prompt_set set = { 0 };
     vks_status status = prompt_collect(&frame, prompts, count, &set);
     if (status == VKS_OK)
-        status = predict(session, &set, (flags & VKS_PREDICT_MULTIMASK) != 0, out);
+        status = predict(session, &set, flags, out);
     prompt_free(&set);
     return status;
 }

@@ -5,10 +5,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The single mask is stable when at least `least` of its pixels above -delta are above delta too. least 0: always. */
+/* The single mask is stable when at least `least` of its pixels above -delta are above delta too. least 0: always;
+ * MASK_NEVER: never, the best candidate is the answer. */
 struct mask_stability {
     float delta, least;
 };
+#define MASK_NEVER 2.0f
 
 /* The candidate (1 .. count - 1) of the highest predicted IoU; the first of equals. iou: [count], count at least 2. */
 uint32_t mask_best(const float *iou, uint32_t count);

@@ -16,13 +16,19 @@ const struct family *family_at(uint32_t index)
     return index < FAMILY_COUNT ? families[index] : NULL;
 }
 
-static void list_families(char *list, size_t size)
+void family_takers(uint32_t accepts, char *list, size_t size)
 {
     list[0] = '\0';
     for (uint32_t i = 0; i < FAMILY_COUNT; i++) {
         size_t used = strlen(list);
-        snprintf(list + used, size - used, "%s%s", used ? ", " : "", families[i]->name);
+        if ((families[i]->accepts & accepts) == accepts)
+            snprintf(list + used, size - used, "%s%s", used ? ", " : "", families[i]->name);
     }
+}
+
+static void list_families(char *list, size_t size)
+{
+    family_takers(0, list, size);
 }
 
 static const char *base_name(const char *path)

@@ -113,6 +113,9 @@ void family_keep(const struct network *network, struct nn n, struct vkr_slot *co
 struct vkr_tensor *family_feature(const struct network *network, struct nn n, struct vkr_slot *const *slots,
                                   uint32_t index);
 
+/* The names of the families that accept all of `accepts` (VKS_ACCEPTS_*), with commas between them. */
+void family_takers(uint32_t accepts, char *list, size_t size);
+
 /* Families in the order in which they are tried; NULL past the end. */
 const struct family *family_at(uint32_t index);
 

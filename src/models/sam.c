@@ -1,5 +1,6 @@
-/* sam.c: SAM (arXiv 2304.02643), and MedSAM (arXiv 2304.12306), which is the same network with other preprocessing,
- * another mask rule and box prompts only. Their checkpoints cannot be told apart by their tensors. */
+/* sam.c: SAM (arXiv 2304.02643); MedSAM (arXiv 2304.12306), which is the same network with other preprocessing, another
+ * mask rule and box prompts only, and whose checkpoints cannot be told apart by their tensors; SAM-Med2D (arXiv
+ * 2308.16184), the same at 256 pixels with adapters, whose answer is the best of its candidates. */
 #include "models/sam_decoder.h"
 #include "models/sam_encoder.h"
 #include "models/sam_keys.h"
@@ -79,6 +80,12 @@ static bool matches_medsam(const struct weights *weights, const char *file_name)
     return contains_word(file_name, "medsam") && matches_sam(weights, file_name);
 }
 
+static bool matches_sam_med2d(const struct weights *weights, const char *file_name)
+{
+    (void)file_name;
+    return matches_sam(weights, "") && weights_find(weights, "image_encoder.blocks.0.Adapter.norm.weight") != NULL;
+}
+
 /* ---- describing ----------------------------------------------------------------------------------------------- */
 
 static void describe_variant(struct sam *sam)
@@ -144,6 +151,27 @@ static void describe_medsam(struct network *network, uint32_t side, bool chosen)
                  "sam.");
 }
 
+/* Its predictor normalises before it takes the nearest pixels, which gives the same, and thresholds the sigmoid of the
+ * enlarged logits at 1/2: their sign. Its training chose the best of three candidates; number 0 was never the answer. */
+static void describe_sam_med2d(struct sam *sam, uint32_t side)
+{
+    struct network *network = &sam->network;
+    network->image = (struct image_spec){ .side = side,
+                                          .filter = RESAMPLE_NEAREST,
+                                          .normalisation = IMAGE_MEAN_STD,
+                                          .divisor = 1,
+                                          .mean = { 123.675f, 116.28f, 103.53f },
+                                          .std = { 58.395f, 57.12f, 57.375f } };
+    network->finish = (struct finish_spec){ .side = side };
+    network->stability.least = MASK_NEVER;
+    snprintf(network->preprocessing, sizeof network->preprocessing,
+             "nearest pixel to %u x %u whatever the aspect, ImageNet mean and deviation", side, side);
+    if (!sam->encoder.adapter)
+        snprintf(network->note, sizeof network->note, "The file has no adapters.");
+    else if (sam->encoder.adapters_off)
+        snprintf(network->note, sizeof network->note, "The adapters are left out, as adapters=off says.");
+}
+
 /* ---- opening -------------------------------------------------------------------------------------------------- */
 
 static void close_network(struct network *network)
@@ -158,15 +186,18 @@ static vks_status fill(struct sam *sam, const char *options, bool chosen)
 {
     static const char *const keys[] = { "encoder_heads", "decoder_heads", "window_size",
                                         "global_blocks", "unknown",       NULL };
+    static const char *const adapted_keys[] = { "encoder_heads", "decoder_heads", "window_size", "global_blocks",
+                                                "unknown",       "adapters",      NULL };
     static const char *const ignored[] = { "pixel_mean", "pixel_std", "prompt_encoder.shared_embedding.",
                                            "shared_image_embedding.", NULL };
     const struct hyper hyper = { options, sam->network.weights };
     char unknown_rule[HYPER_TEXT] = "";
     uint32_t unknown;
-    VKS_TRY(hyper_check(&hyper, keys));
+    bool adapted = sam->network.family == &family_sam_med2d;
+    VKS_TRY(hyper_check(&hyper, adapted ? adapted_keys : keys));
     VKS_REQUIRE(!hyper_text(&hyper, "unknown", unknown_rule) || strcmp(unknown_rule, "ignore") == 0, VKS_ERR_ARGUMENT,
                 "unknown=%s: the only rule for unknown tensors is ignore", unknown_rule);
-    VKS_TRY(sam_encoder_open(&sam->encoder, &sam->schema, &hyper));
+    VKS_TRY(sam_encoder_open(&sam->encoder, &sam->schema, &hyper, adapted));
     VKS_TRY(sam_decoder_open(&sam->decoder, &sam->schema, &hyper, sam->encoder.grid));
     VKS_REQUIRE(sam->decoder.channels == sam->encoder.channels, VKS_ERR_MODEL,
                 "the image encoder of this file gives %u channels, its mask decoder takes %u", sam->encoder.channels,
@@ -176,6 +207,8 @@ static vks_status fill(struct sam *sam, const char *options, bool chosen)
     VKS_TRY(sam_decoder_load(&sam->decoder, &sam->schema, side));
     if (sam->network.family == &family_medsam)
         describe_medsam(&sam->network, side, chosen);
+    else if (adapted)
+        describe_sam_med2d(sam, side);
     else
         describe_sam(&sam->network, side, chosen);
     describe(sam, unknown);
@@ -219,6 +252,21 @@ const struct family family_medsam = {
     .licence = "Apache-2.0",
     .accepts = VKS_ACCEPTS_BOX,
     .matches = matches_medsam,
+    .open = open_network,
+    .close = close_network,
+    .encode = encode,
+    .decode = decode,
+    .tokens = tokens,
+    .embed = embed,
+    .read = read_param,
+    .tensors = sam_synthetic,
+};
+
+const struct family family_sam_med2d = {
+    .name = "sam_med2d",
+    .licence = "Apache-2.0",
+    .accepts = VKS_ACCEPTS_POINT | VKS_ACCEPTS_BOX | VKS_ACCEPTS_MASK,
+    .matches = matches_sam_med2d,
     .open = open_network,
     .close = close_network,
     .encode = encode,

@@ -2,6 +2,7 @@
 #include "models/sam_encoder.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static vks_status measure(struct sam_encoder *e, const struct schema *schema)
 {
@@ -109,6 +110,24 @@ static vks_status choose_heads(struct sam_encoder *e, const struct hyper *hyper,
     return VKS_OK;
 }
 
+static void add_adapter(const struct sam_encoder *e, struct schema *s, uint32_t index)
+{
+    uint32_t d = e->width;
+    const struct {
+        const char *name;
+        struct vkr_desc desc;
+    } parts[] = {
+        { "norm.weight", vkr_f32(1, d) },
+        { "norm.bias", vkr_f32(1, d) },
+        { "channel.0.weight", vkr_f32(2, e->adapter, d) },
+        { "channel.2.weight", vkr_f32(2, d, e->adapter) },
+        { "spatial.0.weight", vkr_f32(4, d, d, 3, 3) },
+        { "spatial.2.weight", vkr_f32(4, d, d, 4, 4) },
+    };
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        schema_add(s, parts[i].desc, "image_encoder.blocks.%u.Adapter.%s", index, parts[i].name);
+}
+
 void sam_encoder_tensors(const struct sam_encoder *e, struct schema *s)
 {
     uint32_t d = e->width, c = e->channels;
@@ -133,6 +152,8 @@ void sam_encoder_tensors(const struct sam_encoder *e, struct schema *s)
                        "image_encoder.blocks.%u.%s.weight", i, parts[k].name);
             schema_add(s, vkr_f32(1, parts[k].outputs), "image_encoder.blocks.%u.%s.bias", i, parts[k].name);
         }
+        if (e->adapter)
+            add_adapter(e, s, i);
         if (e->blocks[i].table_h == 0)
             continue;
         schema_add(s, vkr_f32(2, e->blocks[i].table_h, d / e->heads), "image_encoder.blocks.%u.attn.rel_pos_h", i);
@@ -146,11 +167,29 @@ void sam_encoder_tensors(const struct sam_encoder *e, struct schema *s)
     }
 }
 
-vks_status sam_encoder_open(struct sam_encoder *e, struct schema *schema, const struct hyper *hyper)
+static vks_status choose_adapters(struct sam_encoder *e, const struct schema *schema, const struct hyper *hyper)
+{
+    char value[HYPER_TEXT] = "on";
+    const struct weights_entry *gate = schema_lookup(schema, "image_encoder.blocks.0.Adapter.channel.0.weight");
+    hyper_text(hyper, "adapters", value);
+    e->adapters_off = strcmp(value, "off") == 0;
+    VKS_REQUIRE(e->adapters_off || strcmp(value, "on") == 0, VKS_ERR_ARGUMENT, "adapters=%s: on or off is wanted", value);
+    if (!gate)
+        return VKS_OK;
+    VKS_REQUIRE(gate->desc.rank == 2 && gate->desc.dim[0] >= 1 && gate->desc.dim[0] <= 65536 && e->grid % 2 == 0,
+                VKS_ERR_MODEL, "%s %s is no adapter of a grid of %u cells a side", gate->name, VKR_SHAPE(&gate->desc),
+                e->grid);
+    e->adapter = gate->desc.dim[0];
+    return VKS_OK;
+}
+
+vks_status sam_encoder_open(struct sam_encoder *e, struct schema *schema, const struct hyper *hyper, bool adapters)
 {
     uint32_t head;
     *e = (struct sam_encoder){ 0 };
     VKS_TRY(measure(e, schema));
+    if (adapters)
+        VKS_TRY(choose_adapters(e, schema, hyper));
     VKS_TRY(measure_blocks(e, schema, &head));
     VKS_TRY(choose_heads(e, hyper, head));
     VKS_TRY(choose_windows(e, hyper));
@@ -169,6 +208,8 @@ double sam_encoder_gmac(const struct sam_encoder *e)
         sum += cells * d * (4 * d + 2 * e->hidden) + 2 * tokens * span * span * d;
         if (e->blocks[i].table_h)
             sum += 2 * tokens * span * d;
+        if (e->adapter && !e->adapters_off)
+            sum += cells / 4 * d * d * (9 + 16) + 2 * d * e->adapter;
     }
     return sum * 1e-9;
 }

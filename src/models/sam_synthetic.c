@@ -10,13 +10,15 @@ static const struct configuration {
     const char *name;
     uint32_t width, depth, heads, window;
     uint64_t global;                    /* bit i: block i attends globally */
-    uint32_t grid, channels, decoder_hidden, iou_hidden, mask_channels;
+    uint32_t grid, channels, decoder_hidden, iou_hidden, mask_channels, adapter;
 } configurations[] = {
-    { "sam_vit_b", 768, 12, 12, 14, 1u << 2 | 1u << 5 | 1u << 8 | 1u << 11, 64, 256, 2048, 256, 16 },
-    { "sam_vit_l", 1024, 24, 16, 14, 1u << 5 | 1u << 11 | 1u << 17 | 1u << 23, 64, 256, 2048, 256, 16 },
-    { "sam_vit_h", 1280, 32, 16, 14, 1u << 7 | 1u << 15 | 1u << 23 | 1ull << 31, 64, 256, 2048, 256, 16 },
-    { "medsam", 768, 12, 12, 14, 1u << 2 | 1u << 5 | 1u << 8 | 1u << 11, 64, 256, 2048, 256, 16 },
-    { "sam_mini", 48, 3, 2, 5, 1u << 2, 8, 64, 96, 48, 8 },
+    { "sam_vit_b", 768, 12, 12, 14, 1u << 2 | 1u << 5 | 1u << 8 | 1u << 11, 64, 256, 2048, 256, 16, 0 },
+    { "sam_vit_l", 1024, 24, 16, 14, 1u << 5 | 1u << 11 | 1u << 17 | 1u << 23, 64, 256, 2048, 256, 16, 0 },
+    { "sam_vit_h", 1280, 32, 16, 14, 1u << 7 | 1u << 15 | 1u << 23 | 1ull << 31, 64, 256, 2048, 256, 16, 0 },
+    { "medsam", 768, 12, 12, 14, 1u << 2 | 1u << 5 | 1u << 8 | 1u << 11, 64, 256, 2048, 256, 16, 0 },
+    { "sam_mini", 48, 3, 2, 5, 1u << 2, 8, 64, 96, 48, 8, 0 },
+    { "sam_med2d", 768, 12, 12, 14, 1u << 2 | 1u << 5 | 1u << 8 | 1u << 11, 16, 256, 2048, 256, 16, 192 },
+    { "sam_med2d_mini", 48, 2, 2, 5, 1u << 1, 8, 64, 96, 48, 8, 12 },
 };
 
 void sam_synthetic(const char *name, struct schema *schema)
@@ -26,7 +28,8 @@ void sam_synthetic(const char *name, struct schema *schema)
         if (strcmp(c->name, name) != 0)
             continue;
         struct sam_encoder encoder = { .width = c->width, .depth = c->depth, .heads = c->heads, .hidden = 4 * c->width,
-                                       .patch = 16, .grid = c->grid, .channels = c->channels };
+                                       .patch = 16, .grid = c->grid, .channels = c->channels,
+                                       .adapter = c->adapter };
         for (uint32_t k = 0; k < c->depth; k++)
             encoder.blocks[k].table_h = encoder.blocks[k].table_w = 2 * (c->global >> k & 1 ? c->grid : c->window) - 1;
         const struct sam_decoder decoder = { .channels = c->channels, .masks = 4, .depth = 2, .cross_inner = c->channels / 2,

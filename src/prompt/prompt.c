@@ -26,8 +26,12 @@ static vks_status unsupported(const struct prompt_frame *frame, size_t number, c
         size_t used = strlen(accepted);
         snprintf(accepted + used, sizeof accepted - used, "%s%s", used ? ", " : "", kinds[i].name);
     }
-    return vks_fail(VKS_ERR_UNSUPPORTED, "prompt %zu is a %s, which the family %s does not take. It takes: %s.", number,
-                    kind->name, frame->family, accepted);
+    char takers[160] = "";
+    if (frame->takers)
+        frame->takers(kind->bit, takers, sizeof takers);
+    return vks_fail(VKS_ERR_UNSUPPORTED,
+                    "prompt %zu is a %s, which the family %s was not made for. It takes: %s.%s%s%s", number, kind->name,
+                    frame->family, accepted, takers[0] ? " Families that take it: " : "", takers, takers[0] ? "." : "");
 }
 
 /* A hint may lie outside the image (a box that sticks out), but not so far that it must be a mistake of units. */

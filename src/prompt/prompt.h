@@ -34,6 +34,7 @@ struct prompt_set {
 struct prompt_frame {
     const char *family;                     /* for sentences */
     uint32_t accepts;                       /* VKS_ACCEPTS_* */
+    void (*takers)(uint32_t accepts, char *list, size_t size); /* writes the families that accept a kind; or NULL */
     uint32_t width, height;                 /* of the original image */
     uint32_t resized_width, resized_height; /* of its part of the model's square */
     uint32_t low;                           /* side of mask logits */

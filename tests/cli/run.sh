@@ -293,6 +293,9 @@ else
             check "stopped: nothing was written" bash -c '! ls stop* .stop* 2>/dev/null | grep -q .'
         fi
     done
+    expect 2 'Families that take this kind: ' segment ct.pgm -m synthetic:lite_medsam_mini --point 20,20 -o m.png
+    expect 2 'exclude each other' segment ct.pgm "${run[@]}" --point 20,20 -o m.png --multimask --first-mask
+    expect 0 '' segment ct.pgm "${run[@]}" --point 20,20 -o first.npy --first-mask
     expect 2 'takes no prompt of this kind' segment ct.pgm -m "$model" --family medsam --point 20,20 -o m.png
 fi
 

@@ -24,6 +24,7 @@ const struct option segment_options[] = {
     { .help = "Outputs" },
     { "output", 'o', "FILE", 0, "Masks: .png (0/255; several objects: palette), .npy (0/1) or .json (COCO RLE)." },
     { "multimask", 0, NULL, 0, "All three candidate masks of each object, not only the best single one." },
+    { "first-mask", 0, NULL, 0, "The decoder's first mask, also of families that answer with the best of three." },
     { "overlay", 0, "FILE.png", 0, "The image with masks and prompts drawn on it." },
     { "logits", 0, "FILE.npy", 0, "Low-res mask logits before any threshold, float32." },
     { "iou", 0, "FILE.json", 0, "Predicted IoU of every mask." },
@@ -46,7 +47,7 @@ struct segment {
     struct run run;
     struct output outputs[OUT_COUNT];
     vks_masks *masks;
-    int is_multimask;
+    int is_multimask, is_first;
     double began;
 };
 
@@ -94,6 +95,9 @@ static int prepare(struct segment *segment)
         return code;
     const char *image = args_word(&segment->args, 0);
     segment->is_multimask = args_count(&segment->args, "multimask");
+    segment->is_first = args_count(&segment->args, "first-mask");
+    if (segment->is_multimask && segment->is_first)
+        return fail(BAD_USAGE, "Leave one of them out.", "--multimask and --first-mask exclude each other.");
     code = check_outputs(segment, image);
     if (!code)
         code = input_open(image, segment->settings.window, &segment->input);
@@ -204,8 +208,9 @@ static int segment_run(struct segment *segment)
         code = run_hash(&segment->run, &segment->settings);
     if (code)
         return code;
-    vks_status status = vks_session_predict(segment->run.session, segment->hints.prompts, segment->hints.count,
-                                            segment->is_multimask ? VKS_PREDICT_MULTIMASK : 0, &segment->masks);
+    const uint32_t flags = segment->is_multimask ? VKS_PREDICT_MULTIMASK : segment->is_first ? VKS_PREDICT_FIRST : 0;
+    vks_status status =
+        vks_session_predict(segment->run.session, segment->hints.prompts, segment->hints.count, flags, &segment->masks);
     if (interrupt_code())
         return interrupt_report();
     if (status)

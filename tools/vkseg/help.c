@@ -122,19 +122,22 @@ static const char models_text[] =
     "  MedSAM      medsam_vit_b.pth       boxes                  Apache-2.0\n"
     "  MobileSAM   mobile_sam.pt          points, boxes, masks   Apache-2.0\n"
     "  LiteMedSAM  lite_medsam.pth        boxes                  Apache-2.0\n"
+    "  SAM-Med2D   sam-med2d_b.pth        points, boxes, masks   Apache-2.0\n"
     "\n"
     "SAM: github.com/facebookresearch/segment-anything, \"Model Checkpoints\".\n"
     "MedSAM: github.com/bowang-lab/MedSAM, \"Installation\" and \"Get Started\";\n"
     "LiteMedSAM: its branch of that name.\n"
     "MobileSAM: github.com/ChaoningZhang/MobileSAM, folder weights.\n"
+    "SAM-Med2D: github.com/OpenGVLab/SAM-Med2D; --model-option adapters=off leaves\n"
+    "its adapters out.\n"
     "vkseg itself never uses the network. The same weights as .safetensors work\n"
     "too. A MedSAM file holds the same tensors as SAM ViT-B but wants another\n"
     "preprocessing; vkseg decides by what it can see and says so. Overrule it with\n"
     "--family sam or --family medsam.\n"
     "`-m demo` is the bundled model, in builds that have one.\n"
     "`-m synthetic:sam_vit_b` (also sam_vit_l, sam_vit_h, medsam, sam_mini,\n"
-    "mobile_sam, lite_medsam) is made of random numbers, the same everywhere: for\n"
-    "measuring, not for looking at.\n";
+    "sam_med2d, mobile_sam, lite_medsam) is made of random numbers, the same\n"
+    "everywhere: for measuring, not for looking at.\n";
 
 static const char exit_codes_text[] =
     "Exit codes\n"

@@ -267,12 +267,14 @@ int hints_check_model(const struct hints *hints, const vks_model_info *info)
     for (size_t i = 0; i < hints->count; i++) {
         const vks_prompt *prompt = &hints->prompts[i];
         if (!(info->accepts & bits[prompt->kind])) {
-            char advice[128];
-            snprintf(advice, sizeof advice, "It takes:%s%s%s.", info->accepts & VKS_ACCEPTS_POINT ? " --point" : "",
+            char advice[320], takers[160];
+            vks_families(bits[prompt->kind], takers, sizeof takers);
+            snprintf(advice, sizeof advice, "It takes:%s%s%s. Families that take this kind: %s.",
+                     info->accepts & VKS_ACCEPTS_POINT ? " --point" : "",
                      info->accepts & VKS_ACCEPTS_BOX ? " --box" : "",
-                     info->accepts & VKS_ACCEPTS_MASK ? " --mask-prompt" : "");
-            return fail(BAD_USAGE, advice, "%s: a %s model takes no prompt of this kind.", hints->origins[i],
-                        info->family);
+                     info->accepts & VKS_ACCEPTS_MASK ? " --mask-prompt" : "", takers);
+            return fail(BAD_USAGE, advice, "%s: a %s model takes no prompt of this kind: it was not trained with them.",
+                        hints->origins[i], info->family);
         }
         if (prompt->kind == VKS_PROMPT_MASK &&
             (prompt->logits_width != 4 * info->embedding[2] || prompt->logits_height != 4 * info->embedding[1]))

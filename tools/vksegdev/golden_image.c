@@ -113,6 +113,15 @@ static vks_status compare_prepared(struct golden *golden, const struct prepared 
     VKS_TRY(golden_compare(golden, OWN("preprocessed"), "pixels", prepared->pixels, count * 3, true));
     if (!golden->prefix[0])
         VKS_TRY(compare_windows(golden, prepared));
+    const json_t *crop = golden_find(golden, OWN("model_input_crop"), NULL);
+    const char *meaning = json_string_value(json_object_get(crop, "meaning"));
+    const char *rows = meaning ? strstr(meaning, "rows/cols ") : NULL;
+    uint32_t from, to;
+    if (rows && sscanf(rows, "rows/cols %u..%u", &from, &to) == 2) {
+        const uint32_t shape[3] = { prepared->side, prepared->side, 3 };
+        const struct golden_region region = { from, to + 1, from, to + 1, 1 };
+        VKS_TRY(golden_compare_region(golden, OWN("model_input_crop"), "pixels", prepared->pixels, shape, region, true));
+    }
     if (!golden_find(golden, OWN("model_input"), NULL))
         return VKS_OK;
     VKS_TRY(vkr_alloc(count, sizeof *first, "model pixels", (void **)&first));
@@ -216,6 +225,12 @@ static vks_status compare_blocks(struct golden *golden)
         snprintf(name, sizeof name, "block%u_norm1", i);
         snprintf(path, sizeof path, "image_encoder.blocks.%u.norm1", i);
         VKS_TRY(golden_compare_dump(golden, name, "encode", path, false));
+        snprintf(name, sizeof name, "block%u_norm2", i);
+        snprintf(path, sizeof path, "image_encoder.blocks.%u.norm2", i);
+        VKS_TRY(golden_compare_dump(golden, name, "encode", path, false));
+        snprintf(name, sizeof name, "block%u_adapter", i);
+        snprintf(path, sizeof path, "image_encoder.blocks.%u.Adapter", i);
+        VKS_TRY(golden_compare_dump(golden, name, "encode", path, false));
         snprintf(name, sizeof name, "block%u_attn_windows", i);
         snprintf(path, sizeof path, "image_encoder.blocks.%u.attn", i);
         VKS_TRY(golden_compare_projected(golden, name, path, NULL, 0));
@@ -251,6 +266,8 @@ static vks_status compare_embedding(struct golden *golden)
     vks_status status = compare_planes(golden, OWN("image_embedding"), e, 0, 1);
     if (status == VKS_OK)
         status = compare_planes(golden, OWN("image_embedding_f16"), e, 0, 1);
+    if (status == VKS_OK)
+        status = compare_planes(golden, OWN("embedding"), e, 0, 1);
     if (status == VKS_OK)
         status = compare_planes(golden, OWN("image_embedding_sub4"), e, 0, 4);
     if (status == VKS_OK && golden->prefix[0])
