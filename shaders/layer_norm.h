@@ -9,6 +9,7 @@ struct layer_norm_args {
     uint cols;      /* elements normalised per row */
     uint affine;    /* 1: weight and bias are bound */
     float eps;
+    uint panels;    /* vec: 1: y is [ceil(rows / 8)][cols / 4][8] vec4 */
 };
 VKR_ARGS_FIT(layer_norm_args)
 #endif

@@ -26,12 +26,18 @@ void main()
         sum += d * d;
     }
     float scale = inversesqrt((sum.x + sum.y + sum.z + sum.w) / float(a.cols) + a.eps);
-    if (row >= rows)
+    // a row beyond the last repeats it; panels have room for it
+    if (row >= rows && a.panels == 0u)
         return;
+    int to = a.panels == 1u ? int(group) * count * 8 + int(gl_LocalInvocationID.x) : base, step = a.panels == 1u ? 8 : 1;
     if (affine == 1u)
-        for (int i = 0; i < count; i++)
-            y[base + i] = (texelFetch(x, base + i) - mean) * scale * texelFetch(w, i) + texelFetch(b, i);
+        for (int i = 0; i < count; i++) {
+            y[to] = (texelFetch(x, base + i) - mean) * scale * texelFetch(w, i) + texelFetch(b, i);
+            to += step;
+        }
     else
-        for (int i = 0; i < count; i++)
-            y[base + i] = (texelFetch(x, base + i) - mean) * scale;
+        for (int i = 0; i < count; i++) {
+            y[to] = (texelFetch(x, base + i) - mean) * scale;
+            to += step;
+        }
 }

@@ -8,10 +8,12 @@
 #define MATMUL_TILE 64
 #define MATMUL_DEPTH 16
 
-/* vec family: a workgroup of eight lanes makes MATMUL_VEC_ROWS x MATMUL_PANEL outputs.
+/* vec family: a workgroup of eight lanes makes MATMUL_VEC_ROWS (wide: MATMUL_WIDE_ROWS) x MATMUL_PANEL outputs. Wide takes
+ * K by eight; its workgroups are (row tiles of a block, panels, batch * blocks).
  * Weight panels: [batch][ceil(N / 32)][ceil4(K) + 4][32]; the four extra rows hold the bias as a sum of two values (so
  * that 16-bit panels keep its precision), then zeros. Row panels: [batch][ceil(M / 8)][ceil4(K) / 4][8] vec4. */
 #define MATMUL_VEC_ROWS 16
+#define MATMUL_WIDE_ROWS 32
 #define MATMUL_PANEL 32
 #define MATMUL_BIAS_ROWS 4
 
@@ -22,8 +24,9 @@ struct matmul_args {
     uint m, n, k;
     uint x_batch, w_batch;  /* elements between batches (vec: texels, coopmat: uvec4); 0 repeats */
     uint act;               /* enum vkr_activation: 0, 1 or 2 */
-    uint flags;             /* 1: bias, 2: residual, 4: x is in row panels (vec) */
+    uint flags;             /* 1: bias, 2: residual, 4: x is in row panels (vec), 8: y too (vec) */
     uint zero;              /* 0, and the compiler must not know it (vec) */
+    uint blocks;            /* blocks of rows (wide) */
 };
 VKR_ARGS_FIT(matmul_args)
 

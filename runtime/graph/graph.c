@@ -253,3 +253,15 @@ struct vkr_tensor *vkr_graph_node(struct vkr_graph *graph, const struct vkr_op *
     vks_status status = add_node(graph, op, params, inputs, count, &result);
     return status == VKS_OK ? result : vkr_graph_fail(graph, status);
 }
+
+const struct vkr_op *vkr_graph_producer(const struct vkr_graph *graph, const struct vkr_tensor *tensor, const void **params,
+                                        struct vkr_tensor *const **inputs, uint32_t *count)
+{
+    if (graph->error || tensor->base->producer < 0)
+        return NULL;
+    const struct vkr_node *node = &graph->nodes[tensor->base->producer];
+    *params = node->params;
+    *inputs = node->in;
+    *count = node->count;
+    return node->op;
+}

@@ -51,6 +51,12 @@ struct vkr_tensor *vkr_scratch(struct vkr_lower *lower, const char *name, struct
 
 const struct vkr_target *vkr_lower_target(const struct vkr_lower *lower);
 
+/* The node whose result `tensor` (or the tensor it is a view of) is: its operator, parameters and inputs; NULL: none. For
+ * builders that would rather have the result in another layout: they add a twin of the node, and the node itself is not run
+ * when nothing else uses its result. */
+const struct vkr_op *vkr_graph_producer(const struct vkr_graph *graph, const struct vkr_tensor *tensor, const void **params,
+                                        struct vkr_tensor *const **inputs, uint32_t *count);
+
 /* ---- variant choice ------------------------------------------------------------------------------------------- */
 
 /* Candidates in order of preference; one of them must run on the least device (needs 0, any class). */

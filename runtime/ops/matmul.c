@@ -4,6 +4,7 @@
 #include "ops.h"
 
 #include "matmul.h"
+#include "row_panels.h"
 
 enum kind { MULTIPLY, PACK_WEIGHTS, PACK_ROWS, PACK_HALF };
 enum { VEC, COOPMAT, PORTABLE };           /* indices into vkr_matmul_choices */
@@ -17,6 +18,7 @@ struct params {
     uint32_t rows_packed;               /* MULTIPLY: x is in row panels */
     uint32_t half;                      /* MULTIPLY: w is f16 */
     uint32_t padded;                    /* PACK_HALF: rows written per batch */
+    uint32_t packs_rows;                /* MULTIPLY: y is to be in row panels */
 };
 
 static uint32_t depth_of(uint32_t k)
@@ -44,8 +46,8 @@ static vks_status infer(const void *params, const struct vkr_desc *in, uint32_t 
                                                     MATMUL_PANEL } };
     } else if (p->kind == PACK_HALF) {
         *out = (struct vkr_desc){ VKR_F16, 3, { p->batch, p->padded, half_row(p->k) } };
-    } else if (p->kind == PACK_ROWS) {
-        *out = vkr_f32(5, p->batch, vkr_groups(p->m, 8), depth_of(p->k) / 4, 8, 4);
+    } else if (p->kind == PACK_ROWS || p->packs_rows) {
+        *out = vkr_f32(5, p->batch, vkr_groups(p->m, 8), depth_of(p->kind == PACK_ROWS ? p->k : p->n) / 4, 8, 4);
     } else {
         *out = p->batch > 1 || p->w_batch ? vkr_f32(3, p->batch, p->m, p->n) : vkr_f32(2, p->m, p->n);
     }
@@ -177,22 +179,45 @@ static vks_status lower_pack(struct vkr_lower *l, const struct params *p, struct
     else
         d = (struct vkr_dispatch){ .shader = "matmul_rows", .variant = texel ? "vec" : "f32", .bind = { in[0], out },
             .bind_count = 2, .writes = 1u << 1, .texels = texel ? 1u : 0u, .args = &args, .args_size = sizeof args };
-    vkr_spread(vkr_lower_target(l), vkr_groups(args.count, MATMUL_PACK_LOCAL), d.groups);
+    uint32_t groups = texel ? p->batch * args.panels : vkr_groups(args.count, MATMUL_PACK_LOCAL);
+    vkr_spread(vkr_lower_target(l), groups, d.groups);
     return vkr_emit(l, &d);
+}
+
+/* Wide tiles pay when there are several of them; their kernel takes K by eight and stores whole texels. */
+static bool is_wide(const struct params *p)
+{
+    return p->m >= 2 * MATMUL_WIDE_ROWS && p->k % 8 == 0 && p->n % 4 == 0;
+}
+
+/* Rows whose values a core's second-level cache holds beside a weight panel: 400 KB of them. */
+static uint32_t wide_tiles_per_block(const struct params *p)
+{
+    uint32_t count = 400000 / (p->k * 4 * MATMUL_WIDE_ROWS);
+    return count < 2 ? 2 : count;
 }
 
 static vks_status lower_vec(struct vkr_lower *l, const struct params *p, struct vkr_tensor *const *in, struct vkr_tensor *out)
 {
-    static const char *const variants[] = { "vec", "vec_relu", "vec_gelu" };
-    uint32_t k4 = depth_of(p->k) / 4;
+    static const char *const variants[2][3] = { { "vec", "vec_relu", "vec_gelu" }, { "wide", "wide_relu", "wide_gelu" } };
+    const struct vkr_caps *caps = &vkr_lower_target(l)->caps;
+    uint32_t k4 = depth_of(p->k) / 4, count = vkr_groups(p->m, MATMUL_VEC_ROWS), blocks = 1;
+    bool wide = is_wide(p);
+    if (wide) {
+        uint32_t all = vkr_groups(p->m, MATMUL_WIDE_ROWS);
+        count = wide_tiles_per_block(p) < all ? wide_tiles_per_block(p) : all;
+        if ((uint64_t)vkr_groups(all, count) * p->batch > caps->max_groups[2])
+            count = all;
+        blocks = vkr_groups(all, count);
+    }
     struct matmul_args args = { .m = p->m, .n = p->n, .k = p->k, .act = (uint32_t)p->act,
         .x_batch = p->rows_packed ? vkr_groups(p->m, 8) * 8 * k4 : p->m * k4,
         .w_batch = p->w_batch ? (uint32_t)(panel_elements(p->n, p->k) / 4) : 0,
-        .flags = (in[3] ? 2u : 0u) | (p->rows_packed ? 4u : 0u) };
-    return vkr_emit(l, &(struct vkr_dispatch){ .shader = "matmul_vec", .variant = variants[p->act],
+        .flags = (in[3] ? 2u : 0u) | (p->rows_packed ? 4u : 0u) | (p->packs_rows ? 8u : 0u), .blocks = blocks };
+    return vkr_emit(l, &(struct vkr_dispatch){ .shader = "matmul_vec", .variant = variants[wide][p->act],
         .bind = { in[0], in[1], in[3] ? in[3] : in[0], out, out }, .bind_count = 5, .writes = 3u << 3, .texels = 7u,
         .args = &args, .args_size = sizeof args,
-        .groups = { vkr_groups(p->m, MATMUL_VEC_ROWS), vkr_groups(p->n, MATMUL_PANEL), p->batch } });
+        .groups = { count, vkr_groups(p->n, MATMUL_PANEL), blocks * p->batch } });
 }
 
 static vks_status lower_half(struct vkr_lower *l, const struct params *p, struct vkr_tensor *const *in, struct vkr_tensor *out)
@@ -257,13 +282,36 @@ static bool wants_row_panels(const struct params *p)
     return p->k % 4 != 0 || (p->k % 1024 == 0 && p->m > 16);
 }
 
+/* x in row panels by whoever makes it, NULL when its producer cannot. */
+static struct vkr_tensor *made_in_panels(struct vkr_graph *g, const struct params *p, struct vkr_tensor *x)
+{
+    const void *params;
+    struct vkr_tensor *const *in;
+    uint32_t count;
+    const struct vkr_op *op = vkr_graph_producer(g, x, &params, &in, &count);
+    if (!op || p->k % 4 != 0 || p->batch != 1 || vkr_last(&x->base->desc) != p->k)
+        return NULL;
+    if (op == &vkr_op_layer_norm)
+        return layer_norm_in_panels(g, params, in);
+    if (op != &vkr_op_matmul)
+        return NULL;
+    struct params twin = *(const struct params *)params;
+    if (twin.kind != MULTIPLY || twin.choice != VEC || twin.batch != 1)
+        return NULL;
+    twin.packs_rows = 1;
+    return vkr_graph_node(g, op, &twin, in, count);
+}
+
 static struct vkr_tensor *build_vec(struct vkr_graph *g, struct params *p, struct vkr_tensor *x, struct vkr_tensor *w,
                                     struct vkr_tensor *bias, struct vkr_tensor *residual)
 {
     struct params pack = { .kind = PACK_WEIGHTS, .batch = p->w_batch ? p->batch : 1, .n = p->n, .k = p->k };
     w = vkr_graph_node(g, &vkr_op_matmul, &pack, (struct vkr_tensor *[]){ w, bias }, 2);
-    p->rows_packed = wants_row_panels(p);
-    if (p->rows_packed) {
+    struct vkr_tensor *panels = is_wide(p) ? made_in_panels(g, p, x) : NULL;
+    p->rows_packed = panels || wants_row_panels(p);
+    if (panels) {
+        x = panels;
+    } else if (p->rows_packed) {
         struct params rows = { .kind = PACK_ROWS, .batch = p->batch, .m = p->m, .k = p->k };
         x = vkr_graph_node(g, &vkr_op_matmul, &rows, &x, 1);
     }

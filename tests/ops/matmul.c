@@ -2,34 +2,68 @@
 #include "support/cases.h"
 
 #include <math.h>
+#include <stdlib.h>
 
-struct call { enum vkr_activation act; };
+/* NORMED and TWICE: x comes from an operator that can leave it in row panels. */
+struct call { enum vkr_activation act; enum { PLAIN, NORMED, TWICE } before; };
 
 static struct vkr_tensor *build(struct vkr_graph *g, const void *params, struct vkr_tensor *const *in, uint32_t count)
 {
     (void)count;
-    return vkr_matmul(g, in[0], in[1], in[2], in[3], ((const struct call *)params)->act);
+    const struct call *call = params;
+    struct vkr_tensor *x = in[0];
+    if (call->before == NORMED)
+        x = vkr_layer_norm(g, x, NULL, NULL, 1e-5f);
+    if (call->before == TWICE)
+        x = vkr_matmul(g, x, in[1], in[2], NULL, call->act);
+    return vkr_matmul(g, x, in[1], in[2], in[3], call->act);
 }
 
-static void reference(const void *params, const struct vkr_desc *desc, const double *const *in, uint32_t count,
-                      const struct vkr_desc *out_desc, double *out)
+static void normalise(const double *x, uint64_t rows, uint64_t cols, double *out)
 {
-    enum vkr_activation act = ((const struct call *)params)->act;
+    for (uint64_t r = 0; r < rows; r++) {
+        double mean = 0, square = 0;
+        for (uint64_t c = 0; c < cols; c++)
+            mean += x[r * cols + c] / (double)cols;
+        for (uint64_t c = 0; c < cols; c++)
+            square += (x[r * cols + c] - mean) * (x[r * cols + c] - mean) / (double)cols;
+        for (uint64_t c = 0; c < cols; c++)
+            out[r * cols + c] = (x[r * cols + c] - mean) / sqrt(square + 1e-5);
+    }
+}
+
+static void multiply(enum vkr_activation act, const struct vkr_desc *desc, const double *const *in, const double *x,
+                     const double *residual, const struct vkr_desc *out_desc, double *out)
+{
     uint64_t k = vkr_last(&desc[0]), n = vkr_last(out_desc), rows = vkr_rows(out_desc);
     uint64_t per_batch = desc[1].rank == 3 ? desc[0].dim[1] : rows;
-    (void)count;
     for (uint64_t m = 0; m < rows; m++)
         for (uint64_t c = 0; c < n; c++) {
             const double *w = in[1] + (m / per_batch * n + c) * k;
             double sum = desc[2].dtype ? in[2][c] : 0;
             for (uint64_t i = 0; i < k; i++)
-                sum += in[0][m * k + i] * w[i];
+                sum += x[m * k + i] * w[i];
             sum = act == VKR_ACT_RELU ? fmax(sum, 0) : act == VKR_ACT_GELU ? 0.5 * sum * (1 + erf(sum / sqrt(2))) : sum;
-            out[m * n + c] = sum + (desc[3].dtype ? in[3][m * n + c] : 0);
+            out[m * n + c] = sum + (residual ? residual[m * n + c] : 0);
         }
 }
 
-#define CALL(A) &(const struct call){ A }
+static void reference(const void *params, const struct vkr_desc *desc, const double *const *in, uint32_t count,
+                      const struct vkr_desc *out_desc, double *out)
+{
+    const struct call *call = params;
+    const double *residual = desc[3].dtype ? in[3] : NULL;
+    double *before = call->before == PLAIN ? NULL : malloc(vkr_numel(&desc[0]) * sizeof *before);
+    (void)count;
+    if (before && call->before == NORMED)
+        normalise(in[0], vkr_rows(&desc[0]), vkr_last(&desc[0]), before);
+    else if (before)
+        multiply(call->act, desc, in, in[0], NULL, &desc[0], before);
+    multiply(call->act, desc, in, before ? before : in[0], residual, out_desc, out);
+    free(before);
+}
+
+#define CALL(A) &(const struct call){ .act = A }
 #define CASE(NAME, ACT, K, X, W, B, R) { .name = NAME, .params = CALL(ACT), .in = { X, W, B, R }, .count = 4, .reduction = K }
 
 static const struct op_case cases[] = {
@@ -41,6 +75,15 @@ static const struct op_case cases[] = {
     CASE("16x32x4 exactly one tile", VKR_ACT_NONE, 4, IN(16, 4), PARAM(32, 4), PARAM(32), NONE_),
     CASE("65x33x30 residual with a tail", VKR_ACT_NONE, 30, IN(65, 30), PARAM(33, 30), PARAM(33), IN(65, 33)),
     CASE("33x64x1024 gelu residual", VKR_ACT_GELU, 1024, IN(33, 1024), PARAM(64, 1024), PARAM(64), IN(33, 64)),
+    CASE("70x40x48 wide with tails", VKR_ACT_NONE, 48, IN(70, 48), PARAM(40, 48), PARAM(40), NONE_),
+    CASE("113x36x1024 wide gelu residual", VKR_ACT_GELU, 1024, IN(113, 1024), PARAM(36, 1024), PARAM(36), IN(113, 36)),
+    CASE("wide 16-bit w relu", VKR_ACT_RELU, 64, IN(71, 64), PARAM16(32, 64), PARAM(32), NONE_),
+    CASE("wide in batches", VKR_ACT_NONE, 8, IN(3, 65, 8), IN(3, 12, 8), NONE_, NONE_),
+    CASE("wide in blocks of rows", VKR_ACT_NONE, 2048, IN(130, 2048), PARAM(4, 2048), PARAM(4), NONE_),
+    { .name = "70 normalised rows", .params = &(const struct call){ VKR_ACT_NONE, NORMED },
+      .in = { IN(70, 48), PARAM(40, 48), PARAM(40), NONE_ }, .count = 4, .reduction = 48 },
+    { .name = "two layers, gelu and residual", .params = &(const struct call){ VKR_ACT_GELU, TWICE },
+      .in = { IN(2, 37, 56), PARAM(56, 56), PARAM(56), IN(2, 37, 56) }, .count = 4, .reduction = 56 * 2 },
     CASE("three axes", VKR_ACT_NONE, 24, IN(2, 5, 24), PARAM(12, 24), PARAM(12), IN(2, 5, 12)),
     CASE("batched w", VKR_ACT_NONE, 32, IN(3, 4, 32), IN(3, 113, 32), NONE_, NONE_),
     CASE("batched w with tails", VKR_ACT_RELU, 7, IN(3, 5, 7), IN(3, 6, 7), PARAM(6), NONE_),
