@@ -13,7 +13,7 @@ endif()
 string(CONCAT LIBC "<((assert|ctype|dirent|errno|fcntl|fenv|float|inttypes|io|limits|math|process|pthread|setjmp|"
   "signal|stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdlib|string|strings|time|unistd|windows)|sys/[a-z]+)\\.h>")
 # Without vkseg_vulkan.h, the only public header that names Vulkan.
-set(PUBLIC "include/vkseg/(base|vkseg|vkseg_volume)\\.h")
+set(PUBLIC "include/vkseg/(base|vkseg|vkseg_measure|vkseg_volume)\\.h")
 
 # room(<files> <what they may include>...): the first room whose pattern matches a file decides. Targets are paths from
 # the root, or <name.h> for system headers; libc is always allowed.
@@ -31,6 +31,7 @@ room("include/vkseg/vkseg_vulkan\\.h" "${PUBLIC}" "<vulkan/.*>")
 room("include/vkseg/.*" "${PUBLIC}")
 
 room("runtime/base/.*" "runtime/base/.*" "include/vkseg/base\\.h")
+room("runtime/gpu/rates\\.c" "runtime/(base|gpu)/.*" "shaders/peak\\.h" "include/vkseg/base\\.h")
 room("runtime/gpu/.*" "runtime/(base|gpu)/.*" "include/vkseg/base\\.h" "<(volk\\.h|vulkan/.*)>")
 # The files that act on a device; the rest of graph/ decides, and is testable without one.
 room("runtime/graph/(plan|params|params_data|slot|slot_data|record|trace)\\.[ch]" "runtime/(base|graph|gpu)/.*"
@@ -42,8 +43,8 @@ room("runtime/ops/.*" "runtime/(base|ops)/.*" "runtime/graph/(op|graph)\\.h" "ru
 room("shaders/.*" "shaders/.*")
 
 # The one place of src that may say which device; both hand it down at once.
-room("src/api/(context|vulkan)\\.c" "runtime/(base|graph)/.*" "runtime/ops\\.h" "runtime/gpu/device\\.h" "src/.*"
-  "include/vkseg/.*")
+room("src/api/(context|vulkan|measure)\\.c" "runtime/(base|graph)/.*" "runtime/ops\\.h"
+  "runtime/gpu/(device|rates)\\.h" "src/.*" "include/vkseg/.*")
 room("src/api/.*" "runtime/base/.*" "runtime/graph/(graph|plan|params|slot)\\.h" "runtime/ops\\.h" "src/.*" "${PUBLIC}")
 room("src/models/.*" "runtime/base/.*" "runtime/graph/(graph|params)\\.h" "runtime/ops\\.h" "src/(models|nn)/.*"
   "src/(image|prompt|mask|weights|volume)/.*\\.h" "${PUBLIC}")

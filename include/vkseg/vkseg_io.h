@@ -35,6 +35,9 @@ VKS_API void vks_io_image_free(vks_io_image *image);
  * Errors: ARGUMENT (unknown extension), OUTPUT. */
 VKS_API vks_status vks_io_write_masks(const char *path, const vks_masks *masks, int overwrite);
 
+/* The image as 8-bit RGB .png; deep images are windowed as vkseg.h says. Errors: ARGUMENT, OUTPUT. */
+VKS_API vks_status vks_io_write_image(const char *path, const vks_image *image, int overwrite);
+
 /* Low-res logits as float32 .npy [objects * masks, lh, lw]. */
 VKS_API vks_status vks_io_write_logits(const char *path, const vks_masks *masks, int overwrite);
 

@@ -143,7 +143,7 @@ static vks_status emit(struct vkr_lower *l, const struct move *move, struct vkr_
 {
     const struct vkr_target *target = vkr_lower_target(l);
     struct move m = compress(move);
-    uint32_t choice, spread[3], total = 1;
+    uint32_t choice, total = 1;
     VKS_TRY(vkr_choose(target, "copy", vkr_copy_choices, vkr_copy_choice_count, &m, &choice));
     uint32_t per = choice == 1 || choice == 2 ? 4 : 1;
     for (uint32_t i = 1; i < VKR_MAX_DIMS; i++)
@@ -154,10 +154,9 @@ static vks_status emit(struct vkr_lower *l, const struct move *move, struct vkr_
         .x_at = m.x_at / per, .y_at = m.y_at / per };
     struct vkr_dispatch d = { .shader = "copy", .variant = vkr_copy_choices[choice].variant, .bind = { x, out },
         .bind_count = 2, .writes = 1u << 1, .texels = choice == 1 ? 1u : 0u, .args = &args, .args_size = sizeof args };
-    vkr_spread(target, args.rows, spread);
     d.groups[0] = vkr_groups(args.inner, COPY_LOCAL * COPY_PER_LANE);
-    d.groups[1] = spread[0];
-    d.groups[2] = spread[1];
+    d.groups[2] = vkr_groups(args.rows, target->caps.max_groups[1]);
+    d.groups[1] = vkr_groups(args.rows, d.groups[2]);
     return vkr_emit(l, &d);
 }
 

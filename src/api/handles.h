@@ -12,7 +12,7 @@
 #include "base/thread.h"
 #include "graph/graph.h"
 #include "models/family.h"
-#include "vkseg/vkseg.h"
+#include "vkseg/vkseg_measure.h"
 
 #include <stdatomic.h>
 
@@ -48,6 +48,9 @@ struct vks_session {
     struct finish_size size;            /* of that image */
     char image_sha256[65];              /* "" if unknown */
     vks_timing timing;
+    bool profile;                       /* plans made from now on time every kernel */
+    struct vkr_plan *decoded;           /* plan of the last decoder call, in `decode`; NULL before */
+    vks_stage_time stages[VKS_STAGE_COUNT];
 };
 
 vks_context *context_retain(vks_context *context);

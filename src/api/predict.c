@@ -172,16 +172,24 @@ static vks_status read_masks(struct decoding *d, const struct batch *batch, stru
 static vks_status decode_batch(struct decoding *d, const struct batch *batch)
 {
     vks_session *session = d->session;
-    const struct stage_builder builder = { build_decode, session };
+    const struct stage_builder builder = { build_decode, session, session->profile };
+    vks_stage_time *stages = session->stages;
+    struct clock_lap lap = clock_start();
     struct vkr_plan *plan;
+    session->decoded = NULL;
     VKS_TRY(stage_plan(&session->decode, session->model->context, session->model->params, &builder, batch->key, &plan));
+    session->decoded = plan;
+    clock_add_lap(&lap, &stages[VKS_STAGE_PLAN_PROMPT]);
     if (batch->key.tokens > 0)
         VKS_TRY(write_sparse(d, batch, plan));
     if (batch->key.mask)
         VKS_TRY(write_masks(d, batch, plan));
     VKS_TRY(stage_run(session->model->context, plan, "decode", NULL));
+    clock_add_lap(&lap, &stages[VKS_STAGE_DECODE]);
     VKS_TRY(read_masks(d, batch, plan));
+    clock_add_lap(&lap, &stages[VKS_STAGE_DOWNLOAD]);
     session->timing.decode_gpu_ms += vkr_plan_gpu_ms(plan);
+    stages[VKS_STAGE_DECODE].gpu_ms += vkr_plan_gpu_ms(plan);
     return VKS_OK;
 }
 
@@ -191,6 +199,8 @@ static vks_status decode(vks_session *session, const struct prompt_set *set, str
     struct batch batch;
     double start = clock_ms();
     session->timing.decode_gpu_ms = 0;
+    memset(&session->stages[VKS_STAGE_PLAN_PROMPT], 0,
+           (VKS_STAGE_COUNT - VKS_STAGE_PLAN_PROMPT) * sizeof *session->stages);
     vks_status status = vkr_alloc(set->count, sizeof *d.done, "a decoder call", (void **)&d.done);
     while (status == VKS_OK && next_batch(&d, &batch))
         status = decode_batch(&d, &batch);
@@ -204,9 +214,11 @@ static vks_status finish(vks_session *session, struct result *result)
 {
     const struct network *network = session->model->network;
     double start = clock_ms();
+    struct clock_lap lap = clock_start();
     VKS_TRY(finish_masks(&network->finish, &session->size, result->logits,
                          result->masks.objects * result->masks.masks_per_object, network->low, network->low, result->mask));
     session->timing.finish_ms = clock_ms() - start;
+    clock_add_lap(&lap, &session->stages[VKS_STAGE_FINISH]);
     return VKS_OK;
 }
 

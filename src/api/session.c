@@ -123,27 +123,33 @@ static vks_status make_encode_plan(vks_session *session)
 {
     if (session->encode)
         return VKS_OK;
-    const struct stage_builder builder = { build_encode, session };
+    const struct stage_builder builder = { build_encode, session, session->profile };
     const struct stage_key key = { 0 };
     vks_context *context = session->model->context;
     vks_status status = stage_compile(context, session->model->params, &builder, key, &session->encode);
     if (status == VKS_ERR_DEVICE_MEMORY) {      /* decoders of an embedding that was set by hand may be in the way */
         stage_cache_clear(&session->decode);
+        session->decoded = NULL;
         status = stage_compile(context, session->model->params, &builder, key, &session->encode);
     }
     return status;
 }
 
-static vks_status encode(vks_session *session, const struct prepared *prepared)
+static vks_status encode(vks_session *session, const struct prepared *prepared, struct clock_lap *lap)
 {
+    vks_stage_time *stages = session->stages;
     VKS_TRY(report(session, planning_begins, "plan"));
     VKS_TRY(make_encode_plan(session));
+    clock_add_lap(lap, &stages[VKS_STAGE_PLAN]);
     VKS_TRY(report(session, encoding_begins, "encode"));
     size_t size = (size_t)prepared->side * prepared->side * 3 * sizeof(float);
     VKS_TRY(vkr_plan_write(session->encode, "pixels", prepared->pixels, size));
+    clock_add_lap(lap, &stages[VKS_STAGE_UPLOAD]);
     struct watch watch = { session, VKS_OK };
     const struct vkr_progress progress = { report_encoding, &watch };
     VKS_TRY(stage_run(session->model->context, session->encode, "encode", session->progress ? &progress : NULL));
+    clock_add_lap(lap, &stages[VKS_STAGE_ENCODE]);
+    stages[VKS_STAGE_ENCODE].gpu_ms = vkr_plan_gpu_ms(session->encode);
     return watch.status;
 }
 
@@ -154,11 +160,14 @@ vks_status vks_session_set_image(vks_session *session, const vks_image *image)
     VKS_TRY(image_validate(image));
     VKS_TRY(report(session, 0, "prepare"));
     double start = clock_ms();
+    struct clock_lap lap = clock_start();
+    memset(session->stages, 0, VKS_STAGE_PLAN_PROMPT * sizeof *session->stages);
     struct prepared prepared = { 0 };
     VKS_TRY(hash_image(image, session->image_sha256));
     VKS_TRY(prepare(&session->model->network->image, image, &prepared));
     double prepared_at = clock_ms();
-    vks_status status = encode(session, &prepared);
+    clock_add_lap(&lap, &session->stages[VKS_STAGE_PREPROCESS]);
+    vks_status status = encode(session, &prepared, &lap);
     prepared_free(&prepared);
     VKS_TRY(status);
     session->timing.prepare_ms = prepared_at - start;

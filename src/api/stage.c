@@ -25,7 +25,9 @@ vks_status stage_compile(vks_context *context, struct vkr_params *params, const 
 {
     struct vkr_graph *graph = NULL;
     *out = NULL;
-    VKS_TRY(vkr_graph_create(&context->target, &graph));
+    struct vkr_target target = context->target;
+    target.options.profile = target.options.profile || builder->profile;
+    VKS_TRY(vkr_graph_create(&target, &graph));
     builder->build(builder->user, graph, key);
     vks_status status = vkr_plan_create(context->device, graph, params, out);
     vkr_graph_destroy(&graph);

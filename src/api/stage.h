@@ -28,6 +28,7 @@ struct stage_cache {
 struct stage_builder {
     void (*build)(void *user, struct vkr_graph *graph, struct stage_key key);
     void *user;
+    bool profile;               /* time every kernel, whatever the context's options say */
 };
 
 void stage_cache_clear(struct stage_cache *cache);

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char *const headers[] = { "base.h", "vkseg.h", "vkseg_io.h", "vkseg_volume.h", "vkseg_vulkan.h" };
+static const char *const headers[] = { "base.h", "vkseg.h", "vkseg_io.h", "vkseg_measure.h", "vkseg_volume.h", "vkseg_vulkan.h" };
 
 static int compile(const char *compiler, const char *flags, const char *header)
 {

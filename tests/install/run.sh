@@ -16,7 +16,7 @@ cmake --install "$build" --prefix "$work/prefix" >"$work/log" || { cat "$work/lo
 lib=$(dirname "$(find "$work/prefix" -name vkseg.pc | head -n 1)")/..
 lib=$(realpath "$lib")
 headers=$(cd "$work/prefix/include/vkseg" && echo *)
-[ "$headers" = "base.h vkseg.h vkseg_io.h vkseg_volume.h vkseg_vulkan.h" ] ||
+[ "$headers" = "base.h vkseg.h vkseg_io.h vkseg_measure.h vkseg_volume.h vkseg_vulkan.h" ] ||
     { echo "unexpected headers: $headers"; exit 1; }
 
 PKG_CONFIG_PATH=$lib/pkgconfig

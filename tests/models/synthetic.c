@@ -8,6 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "api/handles.h"
 #include "base/mem.h"
 #include "models/family.h"
 #include "models/synthetic.h"
@@ -55,6 +56,13 @@ static void every_name_opens(void **state)
             fail_msg("%s: %s", text, vks_last_error());
         assert_string_equal(network->family->name, weights_meta(weights, "vkseg.family"));
         assert_string_equal(weights_format(weights), "synthetic");
+        for (int half = 0; half <= 1; half++) {     /* a desktop device can run it */
+            const struct vkr_target desktop = { .caps = vkr_caps_desktop() };
+            uint64_t bytes;
+            assert_int_equal(model_estimate(network, &desktop, half, &bytes), VKS_OK);
+            if (bytes < 1 << 20)
+                fail_msg("%s cannot be planned for a desktop device: %s", text, vks_last_error());
+        }
         family_close(&network);
         weights_close(&weights);
     }

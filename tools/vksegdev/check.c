@@ -60,7 +60,7 @@ static vks_status run_open(const struct args *args, const char *options, vks_pre
     VKS_TRY(dev_context(&own, &run->context));
     VKS_TRY(dev_model(&own, run->context, &run->model));
     snprintf(run->context->target.options.dump, sizeof run->context->target.options.dump, "marks");
-    const struct stage_builder builder = { build, run };
+    const struct stage_builder builder = { .build = build, .user = run };
     const struct stage_key key = { 0 };
     VKS_TRY(stage_compile(run->context, run->model->params, &builder, key, &run->plan));
     VKS_TRY(fill(run));
