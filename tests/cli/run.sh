@@ -77,22 +77,22 @@ check "suggests segment" grep -q 'vkseg segment' err
 expect 2 'not a command' ct.pgm -m model.pth
 check "says the command comes first" grep -q 'command comes first' err
 expect 2 'not a command' --box 1,2,3,4
-for word in predict auto bench doctor; do
+for word in predict auto doctor; do
     expect 2 "does not have the command '$word'" "$word" ct.pgm
 done
 
 # ---- help and version ----
 expect 0 '' help
 check "help says research use only" grep -qi 'research use only' out
-check "help does not list what is absent" bash -c '! grep -Eqw "predict|doctor|bench" out'
+check "help does not list what is absent" bash -c '! grep -Eqw "predict|doctor" out'
 expect 0 '' --help
 expect 0 '' -h
-for topic in segment encode info devices prompts models exit-codes options help; do
+for topic in segment encode info devices bench prompts models exit-codes options help; do
     expect 0 '' help "$topic"
     check "help $topic fits 80 columns" bash -c '! grep -Eq ".{81}" out'
     check "help $topic is not empty" test -s out
 done
-for command in segment encode info devices; do
+for command in segment encode info devices bench; do
     expect 0 '' "$command" --help
     expect 0 '' "$command" -h
     check "$command -h begins with an example" grep -q "^  vkseg $command" out
@@ -245,6 +245,20 @@ if [ -w /dev/full ]; then
     check "a full disk is said" bash -c "! '$vkseg' --version --json >/dev/full"
 fi
 
+# ---- bench: what is wrong before a device is needed ----
+expect 2 'no model is given' bench
+expect 2 'whole number from 1 to 10000' bench -m synthetic:sam_mini -r 0
+expect 2 'whole number from 1 to 1000' bench -m synthetic:sam_mini --prompts 1e3
+expect 2 "does not know what to do with 'ct.pgm'" bench ct.pgm -m synthetic:sam_mini
+expect 2 'no golden says' bench -m synthetic:sam_mini:5
+expect 2 'no golden says' bench -m synthetic:sam_mini --family medsam
+expect 2 'exclude each other' bench -m synthetic:sam_mini --golden a --write-golden b
+expect 3 'nowhere.json' bench -m synthetic:sam_mini --golden nowhere.json
+expect 4 'no golden of this version' bench -m synthetic:sam_mini --golden text.png
+expect 2 'needs a file' bench --compare
+expect 3 'nowhere.json' bench --compare nowhere.json text.png
+expect 4 'no result of' bench --compare text.png text.png
+
 # ---- real runs ----
 model=${VKSEG_TEST_MODEL:-synthetic:sam_mini}
 if [ "$code" -ne 0 ]; then
@@ -280,6 +294,32 @@ else
     expect 0 '' segment ct.pgm "${run[@]}" "${box[@]}" -o a3.npy
     check "the embedding gives the same mask" cmp a2.npy a3.npy
     expect 0 '"fraction"' segment ct.pgm -m "$model" --family sam "${box[@]}" -o j.png --progress json
+    # No time is shown but for a right output.
+    expect 0 '' bench -m synthetic:sam_mini -r 2 -q
+    check "bench prints stages" grep -Eq '^encode +[0-9.]+ +[0-9.]+' out
+    check "bench prints classes of kernels" grep -Eq '^matmul +encode' out
+    expect 0 '' bench -m synthetic:sam_mini:107 -r 3 --prompts 2 -q --json
+    cp out bench.json
+    for key in '"schema": "vkseg.bench"' '"schema_version": 1' '"passed": true' '"p95"' '"of_bound"' \
+        '"resident_peak"'; do
+        check "bench --json has $key" grep -qF "$key" bench.json
+    done
+    expect 0 '' bench --compare bench.json bench.json
+    check "compare: the same is the same" grep -Eq '^total .* 1.000  same' out
+    expect 0 '' bench --compare bench.json bench.json --json
+    check "compare --json" grep -q '"schema": "vkseg.bench.compare"' out
+    sed 's/"schema_version": 1/"schema_version": 2/' bench.json >later.json
+    expect 4 'schema version 2' bench --compare bench.json later.json
+    expect 0 '' bench -m synthetic:sam_mini:5 -q --write-golden five.golden
+    check "writing a golden prints nothing" test ! -s out
+    expect 9 'five.golden' bench -m synthetic:sam_mini:5 -q --write-golden five.golden
+    expect 0 '' bench -m synthetic:sam_mini:5 -q -r 1 --golden five.golden
+    expect 11 'output is wrong, so no time is shown' bench -m synthetic:sam_mini -q -r 1 --golden five.golden
+    sed -E 's/"iou":-?[0-9.e+-]+/"iou":123.5/' five.golden >wrong.golden
+    expect 11 'output is wrong' bench -m synthetic:sam_mini:5 -q -r 1 --golden wrong.golden
+    sed -E 's/("logits":\{"samples":\[)-?[0-9.e+-]+/\177.5/' five.golden >wrong.golden
+    expect 11 'output is wrong' bench -m synthetic:sam_mini:5 -q -r 1 --golden wrong.golden --json
+
     # Ctrl-C: whenever it comes, there is a whole output and exit code 0, or none and 130.
     for delay in 0.05 0.2 0.5; do
         rm -f stop*

@@ -8,11 +8,13 @@ int cmd_segment(int count, char **words);
 int cmd_encode(int count, char **words);
 int cmd_info(int count, char **words);
 int cmd_devices(int count, char **words);
+int cmd_bench(int count, char **words);
 int cmd_eval(int count, char **words);
 int cmd_help(int count, char **words);
 
 /* What each accepts; help prints these tables. */
-extern const struct option segment_options[], encode_options[], info_options[], devices_options[], eval_options[];
+extern const struct option segment_options[], encode_options[], info_options[], devices_options[], eval_options[],
+    bench_options[];
 
 /* Prints a topic on stdout; 0, or BAD_USAGE with a suggestion when there is no such topic. NULL: the overview. */
 int help_print(const char *topic);

@@ -31,6 +31,7 @@ static const char overview[] =
     "  info    FILE                            what a checkpoint or an image is\n"
     "  devices                                 what can run, what each can do\n"
     "  eval    PREDICTION TRUTH                Dice and distances, label by label\n"
+    "  bench   -m MODEL                        how long it takes, if it is right\n"
     "  help    [TOPIC]                         this, or one of the topics below\n"
     "  --version [--json]\n"
     "\n";
@@ -83,6 +84,19 @@ static const char devices_text[] =
     "-d takes. Other forms: -d auto (best by class), -d name:TEXT (part of the\n"
     "name), -d uuid:HEX, -d cpu (software Vulkan, slow but everywhere). The\n"
     "environment variable VKSEG_DEVICE stands in for -d.\n"
+    "\n";
+
+static const char bench_text[] =
+    "vkseg bench -m MODEL [-r N] [--json]\n"
+    "\n"
+    "  vkseg bench -m synthetic:sam_vit_b\n"
+    "  vkseg bench -m synthetic:sam_vit_b --json >a.json\n"
+    "  vkseg bench --compare a.json b.json\n"
+    "\n"
+    "Times every stage from image file to mask, cold and warm, and every class of\n"
+    "kernel against the best rates of the device, which are measured too. Needs no\n"
+    "download: synthetic models are generated. The output is compared with a\n"
+    "golden first; when it is wrong, no time is printed (exit code 11).\n"
     "\n";
 
 static const char prompts_text[] =
@@ -184,6 +198,7 @@ static const struct topic topics[] = {
     { "info", "what a file is", info_text, info_options },
     { "devices", "how a device is chosen", devices_text, devices_options },
     { "eval", "how well a label map agrees with the truth", eval_text, eval_options },
+    { "bench", "how long a model takes on a device", bench_text, bench_options },
     { "prompts", "points, boxes, masks, and the file for --prompts", prompts_text, NULL },
     { "models", "which checkpoints this version reads", models_text, NULL },
     { "exit-codes", "what the numbers mean", exit_codes_text, NULL },

@@ -102,12 +102,13 @@ static int load_image(const struct settings *settings, const struct input *input
     return status ? fail_status(status, STAGE_RUN, input->path) : 0;
 }
 
-int run_start(const struct settings *settings, const struct input *input, struct run *run)
+int run_open(const struct settings *settings, struct run *run)
 {
     double began = milliseconds();
     int code = open_context(settings, run);
     if (code)
         return code;
+    run->device_ms = milliseconds() - began;
     vks_model_params params = model_params(settings);
     vks_status status = vks_model_load(run->context, settings->model_path, &params, &run->model);
     if (status)
@@ -115,7 +116,13 @@ int run_start(const struct settings *settings, const struct input *input, struct
     run->load_ms = milliseconds() - began;
     if (settings->verbosity)
         note("model loaded in %.0f ms", run->load_ms);
-    if (input->embedding)
+    return 0;
+}
+
+int run_start(const struct settings *settings, const struct input *input, struct run *run)
+{
+    int code = run_open(settings, run);
+    if (!code && input->embedding)
         code = check_origin(settings, input, run);
     if (!code && interrupt_code())
         code = interrupt_report();
