@@ -49,17 +49,28 @@ static vks_status read_param(const struct network *network, const char *name, co
 
 /* ---- recognising ---------------------------------------------------------------------------------------------- */
 
+/* Two tensors of three are enough: a file that lacks one is recognised, and told what it lacks. */
+static bool has_two(const struct weights *weights, const char *const names[3])
+{
+    int found = 0;
+    for (int i = 0; i < 3; i++)
+        found += weights_find(weights, names[i]) != NULL;
+    return found >= 2;
+}
+
 static bool is_transformers(const struct weights *weights)
 {
-    return weights_find(weights, "vision_encoder.patch_embed.projection.weight") != NULL;
+    static const char *const names[] = { "vision_encoder.pos_embed", "vision_encoder.patch_embed.projection.weight",
+                                         "vision_encoder.layers.0.attn.qkv.weight" };
+    return has_two(weights, names);
 }
 
 static bool matches_sam(const struct weights *weights, const char *file_name)
 {
+    static const char *const names[] = { "image_encoder.patch_embed.proj.weight",
+                                         "image_encoder.blocks.0.attn.qkv.weight", "mask_decoder.mask_tokens.weight" };
     (void)file_name;
-    return is_transformers(weights) || (weights_find(weights, "image_encoder.patch_embed.proj.weight") != NULL &&
-                                        weights_find(weights, "image_encoder.blocks.0.attn.qkv.weight") != NULL &&
-                                        weights_find(weights, "mask_decoder.mask_tokens.weight") != NULL);
+    return is_transformers(weights) || has_two(weights, names);
 }
 
 static bool contains_word(const char *text, const char *word)

@@ -7,9 +7,8 @@
 static vks_status dimension(const struct schema *schema, const char *name, uint32_t rank, uint32_t axis, uint32_t *out)
 {
     enum { LARGEST = 1 << 16 };
-    const struct weights_entry *entry = schema_lookup(schema, name);
-    VKS_REQUIRE(entry, VKS_ERR_MODEL, "the tensor %s, which tells the size of the network, is missing in this file",
-                name);
+    const struct weights_entry *entry;
+    VKS_TRY(schema_need(schema, name, &entry));
     VKS_REQUIRE(entry->desc.rank == rank && entry->desc.dim[axis] > 0 && entry->desc.dim[axis] <= LARGEST,
                 VKS_ERR_MODEL, "%s: expected %u dimensions of 1 to %d, the file has %s", entry->name, rank, LARGEST,
                 VKR_SHAPE(&entry->desc));
@@ -17,23 +16,13 @@ static vks_status dimension(const struct schema *schema, const char *name, uint3
     return VKS_OK;
 }
 
-/* How many of the modules format(0), format(1), ... exist. */
-static uint32_t count_modules(const struct schema *schema, const char *prefix, const char *suffix)
-{
-    enum { MOST = 64 };
-    char name[SCHEMA_KEY];
-    for (uint32_t i = 0; i < MOST; i++) {
-        snprintf(name, sizeof name, "%s.%u.%s", prefix, i, suffix);
-        if (!schema_lookup(schema, name))
-            return i;
-    }
-    return MOST;
-}
-
 static vks_status measure(struct sam_decoder *d, const struct schema *schema)
 {
+    enum { MOST = 64 };
     static const char layers[] = "mask_decoder.transformer.layers",
                       hyper[] = "mask_decoder.output_hypernetworks_mlps.0.layers";
+    static const char *const parts[] = { "norm1.weight", "norm2.weight", "mlp.lin1.weight", NULL };
+    static const char *const linear[] = { "weight", "bias", NULL };
     VKS_TRY(dimension(schema, "mask_decoder.mask_tokens.weight", 2, 0, &d->masks));
     VKS_TRY(dimension(schema, "mask_decoder.mask_tokens.weight", 2, 1, &d->channels));
     VKS_TRY(dimension(schema, "mask_decoder.transformer.layers.0.cross_attn_token_to_image.q_proj.weight", 2, 0,
@@ -41,10 +30,10 @@ static vks_status measure(struct sam_decoder *d, const struct schema *schema)
     VKS_TRY(dimension(schema, "mask_decoder.transformer.layers.0.mlp.lin1.weight", 2, 0, &d->hidden));
     VKS_TRY(dimension(schema, "mask_decoder.iou_prediction_head.layers.0.weight", 2, 0, &d->iou_hidden));
     VKS_TRY(dimension(schema, "prompt_encoder.mask_downscaling.3.weight", 4, 0, &d->mask_channels));
-    d->depth = count_modules(schema, layers, "norm1.weight");
-    d->hyper_depth = count_modules(schema, hyper, "weight");
-    d->iou_depth = count_modules(schema, "mask_decoder.iou_prediction_head.layers", "weight");
-    d->score_depth = count_modules(schema, "mask_decoder.pred_obj_score_head.layers", "weight");
+    d->depth = schema_count(schema, layers, parts, MOST);
+    d->hyper_depth = schema_count(schema, hyper, linear, MOST);
+    d->iou_depth = schema_count(schema, "mask_decoder.iou_prediction_head.layers", linear, MOST);
+    d->score_depth = schema_count(schema, "mask_decoder.pred_obj_score_head.layers", linear, MOST);
     d->iou_sigmoid = d->score_depth > 0; /* both came with SAM 2 */
     if (d->score_depth)
         VKS_TRY(dimension(schema, "mask_decoder.pred_obj_score_head.layers.0.weight", 2, 0, &d->score_hidden));

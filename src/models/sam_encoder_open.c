@@ -6,24 +6,23 @@
 
 static vks_status measure(struct sam_encoder *e, const struct schema *schema)
 {
-    const struct weights_entry *position = schema_lookup(schema, "image_encoder.pos_embed");
-    const struct weights_entry *patches = schema_lookup(schema, "image_encoder.patch_embed.proj.weight");
-    const struct weights_entry *lin1 = schema_lookup(schema, "image_encoder.blocks.0.mlp.lin1.weight");
-    const struct weights_entry *out = schema_lookup(schema, "image_encoder.neck.0.weight");
-    VKS_REQUIRE(position && patches && lin1 && out, VKS_ERR_MODEL,
-                "this file lacks one of image_encoder.pos_embed, patch_embed.proj.weight, blocks.0.mlp.lin1.weight and "
-                "neck.0.weight, which tell the size of the network");
+    const struct weights_entry *position, *patches, *lin1, *out;
+    VKS_TRY(schema_need(schema, "image_encoder.pos_embed", &position));
+    VKS_TRY(schema_need(schema, "image_encoder.patch_embed.proj.weight", &patches));
+    VKS_TRY(schema_need(schema, "image_encoder.blocks.0.mlp.lin1.weight", &lin1));
+    VKS_TRY(schema_need(schema, "image_encoder.neck.0.weight", &out));
     const struct vkr_desc *p = &position->desc, *w = &patches->desc;
-    VKS_REQUIRE(p->rank == 4 && p->dim[0] == 1 && p->dim[1] == p->dim[2] && p->dim[1] >= 1 && p->dim[1] <= 1024,
+    VKS_REQUIRE(p->rank == 4 && p->dim[0] == 1 && p->dim[1] == p->dim[2] && p->dim[1] >= 1 && p->dim[1] <= 1024 &&
+                    p->dim[3] >= 1 && p->dim[3] <= 16384,
                 VKS_ERR_MODEL, "%s: expected [1, grid, grid, width], the file has %s", position->name, VKR_SHAPE(p));
     VKS_REQUIRE(w->rank == 4 && w->dim[0] == p->dim[3] && w->dim[2] == w->dim[3] && w->dim[2] >= 1 && w->dim[2] <= 64 &&
                     p->dim[1] * w->dim[2] <= 8192,
                 VKS_ERR_MODEL, "%s: expected [%u, 3, patch, patch], the file has %s", patches->name, p->dim[3],
                 VKR_SHAPE(w));
-    VKS_REQUIRE(lin1->desc.rank == 2 && out->desc.rank == 4 && p->dim[3] <= 16384 && lin1->desc.dim[0] <= 65536 &&
-                    out->desc.dim[0] <= 16384,
-                VKS_ERR_MODEL, "%s %s and %s %s are no sizes of an image encoder", lin1->name, VKR_SHAPE(&lin1->desc),
-                out->name, VKR_SHAPE(&out->desc));
+    VKS_REQUIRE(lin1->desc.rank == 2 && lin1->desc.dim[0] >= 1 && lin1->desc.dim[0] <= 65536, VKS_ERR_MODEL,
+                "%s: expected [hidden, %u], the file has %s", lin1->name, p->dim[3], VKR_SHAPE(&lin1->desc));
+    VKS_REQUIRE(out->desc.rank == 4 && out->desc.dim[0] >= 1 && out->desc.dim[0] <= 16384, VKS_ERR_MODEL,
+                "%s: expected [channels, %u, 1, 1], the file has %s", out->name, p->dim[3], VKR_SHAPE(&out->desc));
     e->grid = p->dim[1];
     e->width = p->dim[3];
     e->patch = w->dim[2];
@@ -32,32 +31,42 @@ static vks_status measure(struct sam_encoder *e, const struct schema *schema)
     return VKS_OK;
 }
 
+/* One axis's table of relative positions; NULL when the block has none of either axis. */
+static vks_status find_table(const struct schema *schema, uint32_t block, const char *axis, const char *other,
+                             const struct weights_entry **out)
+{
+    char name[SCHEMA_KEY];
+    snprintf(name, sizeof name, "image_encoder.blocks.%u.attn.%s", block, axis);
+    *out = schema_lookup(schema, name);
+    if (*out) {
+        const struct vkr_desc *d = &(*out)->desc;
+        VKS_REQUIRE(d->rank == 2 && d->dim[0] % 2 == 1 && d->dim[0] < 65536 && d->dim[1] > 0, VKS_ERR_MODEL,
+                    "%s: expected [2 * places - 1, head width], the file has %s", (*out)->name, VKR_SHAPE(d));
+        return VKS_OK;
+    }
+    char counterpart[SCHEMA_KEY];
+    snprintf(counterpart, sizeof counterpart, "image_encoder.blocks.%u.attn.%s", block, other);
+    return schema_lookup(schema, counterpart) ? schema_need(schema, name, out) : VKS_OK;
+}
+
 /* Counts the blocks and reads the lengths of their tables; `head` becomes the tables' width, 0 without tables. */
 static vks_status measure_blocks(struct sam_encoder *e, const struct schema *schema, uint32_t *head)
 {
-    char name[SCHEMA_KEY];
+    static const char *const parts[] = { "norm1.weight", "attn.qkv.weight", "mlp.lin1.weight", NULL };
     *head = 0;
-    for (uint32_t i = 0;; i++) {
-        snprintf(name, sizeof name, "image_encoder.blocks.%u.attn.qkv.weight", i);
-        if (!schema_lookup(schema, name))
-            return VKS_OK;
-        VKS_REQUIRE(i < SAM_DEPTH, VKS_ERR_MODEL, "this file has more than %d encoder blocks", SAM_DEPTH);
-        e->depth = i + 1;
-        snprintf(name, sizeof name, "image_encoder.blocks.%u.attn.rel_pos_h", i);
-        const struct weights_entry *h = schema_lookup(schema, name);
-        snprintf(name, sizeof name, "image_encoder.blocks.%u.attn.rel_pos_w", i);
-        const struct weights_entry *w = schema_lookup(schema, name);
-        VKS_REQUIRE(!h == !w, VKS_ERR_MODEL, "%s has no counterpart for the other axis", h ? h->name : w->name);
-        if (!h)
+    e->depth = schema_count(schema, "image_encoder.blocks", parts, SAM_DEPTH + 1);
+    VKS_REQUIRE(e->depth <= SAM_DEPTH, VKS_ERR_MODEL, "this file has more than %d encoder blocks", SAM_DEPTH);
+    for (uint32_t i = 0; i < e->depth; i++) {
+        const struct weights_entry *h, *w;
+        VKS_TRY(find_table(schema, i, "rel_pos_h", "rel_pos_w", &h));
+        VKS_TRY(find_table(schema, i, "rel_pos_w", "rel_pos_h", &w));
+        if (!h || !w)
             continue;
-        VKS_REQUIRE(h->desc.rank == 2 && w->desc.rank == 2 && h->desc.dim[0] % 2 == 1 && w->desc.dim[0] % 2 == 1 &&
-                        h->desc.dim[0] < 65536 && w->desc.dim[0] < 65536 && h->desc.dim[1] > 0,
-                    VKS_ERR_MODEL, "%s: expected [2 * places - 1, head width], the file has %s", h->name,
-                    VKR_SHAPE(&h->desc));
         e->blocks[i].table_h = h->desc.dim[0];
         e->blocks[i].table_w = w->desc.dim[0];
         *head = h->desc.dim[1];
     }
+    return VKS_OK;
 }
 
 /* A table of 2 * grid - 1 places belongs to a global block, and so does the longest of several lengths (the file was

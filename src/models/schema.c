@@ -20,6 +20,38 @@ const struct weights_entry *schema_lookup(const struct schema *schema, const cha
     return NULL;
 }
 
+/* The file's word for one of our names. */
+static void file_key(const struct schema *schema, const char *name, char key[SCHEMA_KEY])
+{
+    if (!schema->key || !schema->key(schema->user, name, 0, key, SCHEMA_KEY))
+        snprintf(key, SCHEMA_KEY, "%s", name);
+}
+
+vks_status schema_need(const struct schema *schema, const char *name, const struct weights_entry **out)
+{
+    char key[SCHEMA_KEY];
+    *out = schema_lookup(schema, name);
+    if (*out)
+        return VKS_OK;
+    file_key(schema, name, key);
+    return vks_fail(VKS_ERR_MODEL, "the tensor %s, which tells the size of the network, is missing in this file", key);
+}
+
+uint32_t schema_count(const struct schema *schema, const char *prefix, const char *const *parts, uint32_t most)
+{
+    char name[SCHEMA_KEY];
+    for (uint32_t i = 0; i < most; i++) {
+        bool found = false;
+        for (const char *const *part = parts; *part && !found; part++) {
+            snprintf(name, sizeof name, "%s.%u.%s", prefix, i, *part);
+            found = schema_lookup(schema, name) != NULL;
+        }
+        if (!found)
+            return i;
+    }
+    return most;
+}
+
 void schema_add(struct schema *schema, struct vkr_desc desc, const char *format, ...)
 {
     char name[SCHEMA_KEY];
@@ -60,9 +92,8 @@ static void match(struct schema *schema, struct findings *f)
         struct schema_entry *entry = &schema->entries[i];
         entry->found = schema_lookup(schema, entry->name);
         if (!entry->found) {
-            if (f->missing++ == 0 &&
-                (!schema->key || !schema->key(schema->user, entry->name, 0, f->first_missing, SCHEMA_KEY)))
-                snprintf(f->first_missing, SCHEMA_KEY, "%s", entry->name);
+            if (f->missing++ == 0)
+                file_key(schema, entry->name, f->first_missing);
         } else if (!vkr_same_shape(&entry->found->desc, &entry->desc) && f->misshapen++ == 0) {
             snprintf(f->first_misshapen, sizeof f->first_misshapen, "%.*s: expected %s, the file has %s", SCHEMA_KEY,
                      entry->found->name, VKR_SHAPE(&entry->desc), VKR_SHAPE(&entry->found->desc));

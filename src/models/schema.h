@@ -31,6 +31,14 @@ struct schema {
 /* The file's tensor for one of our names; NULL if absent. For reading hyper-parameters before anything is added. */
 const struct weights_entry *schema_lookup(const struct schema *schema, const char *name);
 
+/* The same of a tensor that tells the size of the network. Errors: MODEL, when it is absent; named as the file would.
+ */
+vks_status schema_need(const struct schema *schema, const char *name, const struct weights_entry **out);
+
+/* How many of the modules PREFIX.0, PREFIX.1, ... there are, `most` at most. A module is there when any of its `parts`
+ * (ends with NULL) is: what it lacks is then found missing. */
+uint32_t schema_count(const struct schema *schema, const char *prefix, const char *const *parts, uint32_t most);
+
 void schema_add(struct schema *schema, struct vkr_desc desc, const char *format, ...) VKR_PRINTF(3, 4);
 
 /* Finds every entry in the file. `family` is for the sentence; `ignored` (ends with NULL) are prefixes, or "*" and

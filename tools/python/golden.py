@@ -339,7 +339,8 @@ def make(folder):
         runs.append({**arrays, **second})
     os.makedirs(folder, exist_ok=True)
     for old in os.listdir(folder):
-        os.remove(os.path.join(folder, old))
+        if old.endswith(".npy"):
+            os.remove(os.path.join(folder, old))
     entries = [{"file": "mask_input_from_p1.npy", "shape": list(mask_input.shape), "dtype": "float32",
                 "tol_fp32": {"max_abs": 0}}]
     np.save(os.path.join(folder, "mask_input_from_p1.npy"), mask_input.numpy())
