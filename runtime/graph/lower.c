@@ -36,13 +36,23 @@ struct vkr_tensor *vkr_scratch(struct vkr_lower *lower, const char *name, struct
     return tensor;
 }
 
+/* As even a rectangle as the first limit allows. */
+static void spread(uint64_t groups, uint64_t limit, uint32_t out[2])
+{
+    uint64_t outer = (groups + limit - 1) / limit;
+    out[0] = (uint32_t)(outer ? (groups + outer - 1) / outer : groups);
+    out[1] = (uint32_t)(outer ? outer : 1);
+}
+
 void vkr_spread(const struct vkr_target *target, uint64_t groups, uint32_t out[3])
 {
-    uint64_t limit = target->caps.max_groups[0];
-    uint64_t y = (groups + limit - 1) / limit;
-    out[0] = (uint32_t)(y ? (groups + y - 1) / y : groups);
-    out[1] = (uint32_t)(y ? y : 1);
+    spread(groups, target->caps.max_groups[0], out);
     out[2] = 1;
+}
+
+void vkr_spread_rows(const struct vkr_target *target, uint64_t rows, uint32_t out[3])
+{
+    spread(rows, target->caps.max_groups[1], out + 1);
 }
 
 /* A choice is meant by "VARIANT" or "SHADER.VARIANT". */

@@ -87,6 +87,10 @@ static inline uint32_t vkr_groups(uint64_t count, uint32_t per)
  * as gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x and must return when it is >= the wanted number. */
 void vkr_spread(const struct vkr_target *target, uint64_t groups, uint32_t out[3]);
 
+/* The same over y and z, for shaders that walk a row along x: out[1] and out[2]; out[0] is left alone. The index is
+ * gl_WorkGroupID.z * gl_NumWorkGroups.y + gl_WorkGroupID.y. */
+void vkr_spread_rows(const struct vkr_target *target, uint64_t rows, uint32_t out[3]);
+
 #define OP(name) extern const struct vkr_op vkr_op_##name;
 #include "ops.def"
 #undef OP

@@ -106,11 +106,8 @@ static vks_status lower(struct vkr_lower *l, const void *params, struct vkr_tens
     struct vkr_dispatch d = { .shader = "binary", .variant = vkr_binary_choices[choice].variant,
         .bind = { in[0], in[1], out }, .bind_count = 3, .writes = 1u << 2, .texels = choice == 0 ? 3u : 0u,
         .args = &args, .args_size = sizeof args };
-    uint32_t spread[3];
-    vkr_spread(target, args.rows, spread);
     d.groups[0] = vkr_groups(args.inner, BINARY_LOCAL * BINARY_PER_LANE);
-    d.groups[1] = spread[0];
-    d.groups[2] = spread[1];
+    vkr_spread_rows(target, args.rows, d.groups);
     return vkr_emit(l, &d);
 }
 

@@ -155,8 +155,7 @@ static vks_status emit(struct vkr_lower *l, const struct move *move, struct vkr_
     struct vkr_dispatch d = { .shader = "copy", .variant = vkr_copy_choices[choice].variant, .bind = { x, out },
         .bind_count = 2, .writes = 1u << 1, .texels = choice == 1 ? 1u : 0u, .args = &args, .args_size = sizeof args };
     d.groups[0] = vkr_groups(args.inner, COPY_LOCAL * COPY_PER_LANE);
-    d.groups[2] = vkr_groups(args.rows, target->caps.max_groups[1]);
-    d.groups[1] = vkr_groups(args.rows, d.groups[2]);
+    vkr_spread_rows(target, args.rows, d.groups);
     return vkr_emit(l, &d);
 }
 

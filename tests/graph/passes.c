@@ -260,13 +260,20 @@ static void test_submissions_are_bounded(void **state)
 static void test_spread(void **state)
 {
     (void)state;
-    struct vkr_target target = { .caps = vkr_caps_minimum() };
+    struct vkr_caps (*const presets[])(void) = { vkr_caps_minimum, vkr_caps_lavapipe, vkr_caps_phone, vkr_caps_desktop };
     const uint64_t counts[] = { 1, 65535, 65536, 131070, 131071, 10000000 };
-    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
-        uint32_t groups[3];
-        vkr_spread(&target, counts[i], groups);
-        assert_true(groups[0] <= 65535 && groups[1] <= 65535 && groups[2] == 1);
-        assert_true((uint64_t)groups[0] * groups[1] >= counts[i]);
+    for (size_t k = 0; k < 4; k++) {
+        struct vkr_target target = { .caps = presets[k]() };
+        const uint32_t *limit = target.caps.max_groups;
+        for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+            uint32_t groups[3], rows[3] = { 7, 0, 0 };
+            vkr_spread(&target, counts[i], groups);
+            assert_true(groups[0] <= limit[0] && groups[1] <= limit[1] && groups[2] == 1);
+            assert_true((uint64_t)groups[0] * groups[1] >= counts[i]);
+            vkr_spread_rows(&target, counts[i], rows);
+            assert_true(rows[0] == 7 && rows[1] <= limit[1] && rows[2] <= limit[2]);
+            assert_true((uint64_t)rows[1] * rows[2] >= counts[i]);
+        }
     }
 }
 
