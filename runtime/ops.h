@@ -27,6 +27,7 @@ struct vkr_attention {
     uint32_t q_offset, k_offset, v_offset;      /* elements */
     float scale;
     uint32_t grid_h, grid_w;                    /* with rel_h and rel_w only */
+    bool half;                                  /* q, k, v and the weights of the softmax may be rounded to f16 */
 };
 struct vkr_tensor *vkr_attention(struct vkr_graph *g, struct vkr_tensor *q, struct vkr_tensor *k, struct vkr_tensor *v,
                                  struct vkr_tensor *rel_h, struct vkr_tensor *rel_w, const struct vkr_attention *params);

@@ -19,7 +19,7 @@ struct attention_args {
     uint kv_batch;              /* 1: k and v have a batch of their own; 0: shared */
     float scale;
     uint grid_w, grid_h;        /* 0: no relative position */
-    uint width, positions;      /* vec: padded grid width, padded key positions */
+    uint width, positions;      /* vec: padded grid width; vec and coopmat: padded key positions */
     uint zero;                  /* 0, and the compiler must not know it */
 };
 VKR_ARGS_FIT(attention_args)
@@ -35,6 +35,16 @@ struct attention_pack_args {
     uint count;                 /* invocations */
 };
 VKR_ARGS_FIT(attention_pack_args)
+
+/* Packing for coopmat: f16 [batch, heads, padded, width]. */
+struct attention_half_args {
+    uint heads, head_dim;
+    uint tokens, padded;        /* per batch: read, written */
+    uint at, row;               /* first element of head 0, elements per row */
+    uint width;                 /* head_dim, padded */
+    uint count;                 /* invocations */
+};
+VKR_ARGS_FIT(attention_half_args)
 
 /* Relative position terms: q·rel[qy - ky + K - 1]. */
 struct attention_rel_args {

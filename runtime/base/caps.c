@@ -111,6 +111,12 @@ vks_status vkr_caps_mask(struct vkr_caps *caps, const char *text)
         char word[32];
         size_t length = strcspn(text + 1, "-");
         snprintf(word, sizeof word, "%.*s", (int)length, text + 1);
+        if (strcmp(word, "cpu") == 0) {
+            caps->bits &= ~(uint64_t)VKR_CAP_VEC8;
+            caps->device_class = caps->device_class == VKR_CLASS_CPU ? VKR_CLASS_INTEGRATED : caps->device_class;
+            text += 1 + length;
+            continue;
+        }
         uint64_t bit = vkr_cap_bit(word);
         VKS_REQUIRE(bit, VKS_ERR_ARGUMENT, "caps: no capability is called \"%s\"", word);
         caps->bits &= ~bit;

@@ -55,7 +55,8 @@ uint64_t vkr_cap_bit(const char *name);
 const char *vkr_cap_name(uint64_t bit);     /* "f16"; "?" if unknown */
 const char *vkr_class_name(enum vkr_device_class device_class);
 
-/* Applies "-coopmat-f16" or "minimum" (limits and bits cut to vkr_caps_minimum()). VKS_ERR_ARGUMENT names a bad word. */
+/* Applies "-coopmat-f16" or "minimum" (limits and bits cut to vkr_caps_minimum()). "-cpu" takes the kernels of the cpu class
+ * away and treats a software device as an integrated GPU, which is how a GPU's kernels are tested without one. VKS_ERR_ARGUMENT names a bad word. */
 vks_status vkr_caps_mask(struct vkr_caps *caps, const char *text);
 
 #endif

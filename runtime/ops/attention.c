@@ -9,7 +9,7 @@
 
 enum { MAX_HEAD = 128 };
 
-enum { VEC, PORTABLE };                         /* indices into vkr_attention_choices */
+enum { VEC, COOPMAT, PORTABLE };                /* indices into vkr_attention_choices */
 
 struct params {
     struct vkr_attention a;
@@ -17,14 +17,14 @@ struct params {
 };
 
 /* Sizes that both halves of the choice need. */
-struct shape { uint32_t head_dim, heads, batch, kv_batch, queries, keys, q_row, k_row, v_row, at, grid_h, grid_w, bias; };
+struct shape { uint32_t head_dim, heads, batch, kv_batch, queries, keys, q_row, k_row, v_row, at, grid_h, grid_w, bias, half; };
 
 static struct shape shape_of(const struct vkr_attention *a, const struct vkr_desc *q, const struct vkr_desc *k,
                              const struct vkr_desc *v, bool bias)
 {
     return (struct shape){ .head_dim = a->head_dim, .heads = a->heads, .batch = q->dim[0], .kv_batch = k->dim[0], .queries = q->dim[1],
         .keys = k->dim[1], .q_row = q->dim[2], .k_row = k->dim[2], .v_row = v->dim[2],
-        .at = a->q_offset | a->k_offset | a->v_offset, .grid_h = a->grid_h, .grid_w = a->grid_w, .bias = bias };
+        .at = a->q_offset | a->k_offset | a->v_offset, .grid_h = a->grid_h, .grid_w = a->grid_w, .bias = bias, .half = a->half };
 }
 
 static uint32_t padded_width(const struct shape *s)
@@ -99,11 +99,49 @@ static bool fits_vec(const void *shape, const struct vkr_target *target)
            s->batch <= caps->max_groups[2];
 }
 
+/* ---- cooperative matrices ------------------------------------------------------------------------------------- */
+
+/* How a workgroup of four subgroups is cut: keys per tile and head width in whole fragments. keys 0: it does not run here. */
+struct cut { uint32_t waves, keys, width; };
+
+static uint64_t shared_bytes(const struct cut *c, const struct vkr_caps *caps)
+{
+    uint64_t rows = (uint64_t)c->waves * caps->coopmat_m;
+    return 2ull * c->keys * (c->width / 8 + 1) * 16 + rows * (c->keys + 4) * 4 + rows * (c->keys + 8) * 2 + rows * caps->coopmat_n * 4;
+}
+
+static struct cut cut_of(const struct shape *s, const struct vkr_caps *caps)
+{
+    struct cut c = { .waves = 4, .keys = 64, .width = (s->head_dim + 15) / 16 * 16 };
+    const bool lanes = caps->coopmat_m && caps->subgroup_size % caps->coopmat_m == 0;   /* whole lanes to a row */
+    while (c.keys >= 32 && shared_bytes(&c, caps) > caps->max_shared)
+        c.keys /= 2;
+    if (!lanes || c.keys < 32 || c.waves * caps->subgroup_size > caps->max_invocations)
+        c.keys = 0;
+    return c;
+}
+
+static bool fits_coopmat(const void *shape, const struct vkr_target *target)
+{
+    const struct shape *s = shape;
+    const struct vkr_caps *caps = &target->caps;
+    const bool forced = vkr_options_forced(&target->options, "attention") != NULL;
+    const struct cut c = cut_of(s, caps);
+    if (c.keys == 0 || (!forced && (!s->half || caps->device_class == VKR_CLASS_CPU || s->queries < 32 || s->keys < 32)))
+        return false;
+    uint64_t heads = (uint64_t)s->heads * c.width * 2, rows = c.waves * caps->coopmat_m;
+    uint64_t q = s->batch * heads * (vkr_groups(s->queries, (uint32_t)rows) * rows);
+    uint64_t k = s->kv_batch * heads * ((uint64_t)vkr_groups(s->keys, c.keys) * c.keys);
+    return q <= caps->max_binding && k <= caps->max_binding && caps->max_storage_buffers >= 5 && s->heads <= caps->max_groups[1] &&
+           s->batch <= caps->max_groups[2];
+}
+
 const struct vkr_choice vkr_attention_choices[] = {
     { "attention_vec", "d64", VKR_CAP_VEC8, true, fits_vec },
+    { "attention_coopmat", "plain", VKR_CAP_F16 | VKR_CAP_F16_MATH | VKR_CAP_SHUFFLE | VKR_CAP_COOPMAT, false, fits_coopmat },
     { "attention", "d64", 0, false, NULL },
 };
-const uint32_t vkr_attention_choice_count = 2;
+const uint32_t vkr_attention_choice_count = 3;
 
 static struct vkr_tensor *pack(struct vkr_lower *l, const char *variant, const struct shape *s, struct vkr_tensor *x,
                                uint32_t at, uint32_t batch, uint32_t tokens, uint32_t positions, bool grid, vks_status *status)
@@ -164,10 +202,63 @@ static vks_status lower_vec(struct vkr_lower *l, const struct vkr_attention *a, 
         .args_size = sizeof args, .groups = { vkr_groups(s->queries, ATTENTION_VEC_ROWS), s->heads, s->batch } });
 }
 
+static struct vkr_tensor *pack_half(struct vkr_lower *l, const char *name, const struct shape *s, uint32_t width, struct vkr_tensor *x,
+                                    uint32_t at, uint32_t padded, vks_status *status)
+{
+    const struct vkr_desc *d = &x->desc;
+    struct attention_half_args args = { .heads = s->heads, .head_dim = s->head_dim, .tokens = d->dim[1], .padded = padded, .at = at,
+        .row = d->dim[2], .width = width, .count = d->dim[0] * s->heads * padded * (width / 8) };
+    struct vkr_tensor *out = vkr_scratch(l, name, (struct vkr_desc){ VKR_F16, 4, { d->dim[0], s->heads, padded, width } });
+    struct vkr_dispatch dispatch = { .shader = "attention_half", .variant = "f32", .bind = { x, out }, .bind_count = 2,
+                                     .writes = 1u << 1, .args = &args, .args_size = sizeof args };
+    vkr_spread(vkr_lower_target(l), vkr_groups(args.count, ATTENTION_PACK_LOCAL), dispatch.groups);
+    if (*status == VKS_OK)
+        *status = vkr_emit(l, &dispatch);
+    return out;
+}
+
+/* q·Rh and q·Rw of every query, [B, H, Nq, grid_h + grid_w]. */
+static struct vkr_tensor *terms(struct vkr_lower *l, const struct vkr_attention *a, const struct shape *s,
+                                struct vkr_tensor *const *in, vks_status *status)
+{
+    struct vkr_tensor *rel = vkr_scratch(l, "rel", vkr_f32(4, s->batch, s->heads, s->queries, s->grid_h + s->grid_w));
+    struct attention_rel_args args = { .heads = s->heads, .head_dim = s->head_dim, .queries = s->queries, .batch = s->batch,
+        .q_at = a->q_offset, .q_row = s->q_row, .grid_h = s->grid_h, .grid_w = s->grid_w,
+        .count = s->batch * s->heads * s->queries * (s->grid_h + s->grid_w) };
+    struct vkr_dispatch d = { .shader = "attention_rel", .variant = "f32", .bind = { in[0], in[3], in[4], rel }, .bind_count = 4,
+                              .writes = 1u << 3, .args = &args, .args_size = sizeof args };
+    vkr_spread(vkr_lower_target(l), vkr_groups(args.count, ATTENTION_PACK_LOCAL), d.groups);
+    if (*status == VKS_OK)
+        *status = vkr_emit(l, &d);
+    return rel;
+}
+
+static vks_status lower_coopmat(struct vkr_lower *l, const struct vkr_attention *a, const struct shape *s,
+                                struct vkr_tensor *const *in, struct vkr_tensor *out)
+{
+    const struct vkr_caps *caps = &vkr_lower_target(l)->caps;
+    const struct cut c = cut_of(s, caps);
+    uint32_t rows = c.waves * caps->coopmat_m, groups = vkr_groups(s->queries, rows), positions = vkr_groups(s->keys, c.keys) * c.keys;
+    vks_status status = VKS_OK;
+    struct vkr_tensor *q = pack_half(l, "queries", s, c.width, in[0], a->q_offset, groups * rows, &status);
+    struct vkr_tensor *k = pack_half(l, "keys", s, c.width, in[1], a->k_offset, positions, &status);
+    struct vkr_tensor *v = pack_half(l, "values", s, c.width, in[2], a->v_offset, positions, &status);
+    struct vkr_tensor *rel = in[3] ? terms(l, a, s, in, &status) : in[5];
+    VKS_TRY(status);
+    struct attention_args args = { .batch = s->batch, .heads = s->heads, .head_dim = s->head_dim, .queries = s->queries,
+        .keys = s->keys, .kv_batch = s->kv_batch > 1, .scale = a->scale, .grid_w = s->grid_w, .grid_h = s->grid_h,
+        .positions = positions };
+    return vkr_emit(l, &(struct vkr_dispatch){ .shader = "attention_coopmat", .variant = in[3] ? "rel" : in[5] ? "bias" : "plain",
+        .bind = { q, k, v, out, rel }, .bind_count = rel ? 5 : 4, .writes = 1u << 3, .args = &args, .args_size = sizeof args,
+        .groups = { groups, s->heads, s->batch },
+        .constants = { c.waves * caps->subgroup_size, caps->coopmat_m, caps->coopmat_n, caps->coopmat_k, c.waves, c.keys, c.width },
+        .constant_count = 7 });
+}
+
 static vks_status lower_portable(struct vkr_lower *l, const struct vkr_attention *a, const struct shape *s,
                                  struct vkr_tensor *const *in, struct vkr_tensor *out)
 {
-    const struct vkr_target *target = vkr_lower_target(l);
+    vks_status status = VKS_OK;
     struct attention_args args = { .batch = s->batch, .heads = s->heads, .head_dim = s->head_dim, .queries = s->queries,
         .keys = s->keys, .q_at = a->q_offset, .k_at = a->k_offset, .v_at = a->v_offset, .q_row = s->q_row, .k_row = s->k_row,
         .v_row = s->v_row, .kv_batch = s->kv_batch > 1, .scale = a->scale, .grid_w = s->grid_w, .grid_h = s->grid_h };
@@ -180,19 +271,12 @@ static vks_status lower_portable(struct vkr_lower *l, const struct vkr_attention
     if (in[5])
         d.bind[2] = in[5];                      /* k and v are one tensor: the builder saw to it */
     if (in[3]) {
-        struct vkr_tensor *rel = vkr_scratch(l, "rel", vkr_f32(4, s->batch, s->heads, s->queries, s->grid_h + s->grid_w));
-        struct attention_rel_args rel_args = { .heads = s->heads, .head_dim = s->head_dim, .queries = s->queries,
-            .batch = s->batch, .q_at = a->q_offset, .q_row = s->q_row, .grid_h = s->grid_h, .grid_w = s->grid_w,
-            .count = s->batch * s->heads * s->queries * (s->grid_h + s->grid_w) };
-        struct vkr_dispatch terms = { .shader = "attention_rel", .variant = "f32", .bind = { in[0], in[3], in[4], rel },
-            .bind_count = 4, .writes = 1u << 3, .args = &rel_args, .args_size = sizeof rel_args };
-        vkr_spread(target, vkr_groups(rel_args.count, ATTENTION_PACK_LOCAL), terms.groups);
-        VKS_TRY(vkr_emit(l, &terms));
-        d.bind[1] = rel;                        /* q, k and v are one tensor: the builder saw to it */
+        d.bind[1] = terms(l, a, s, in, &status);        /* q, k and v are one tensor: the builder saw to it */
         d.bind[2] = out;
         d.bind[3] = NULL;
         d.bind_count = 3;
         d.writes = 1u << 2;
+        VKS_TRY(status);
     }
     return vkr_emit(l, &d);
 }
@@ -203,7 +287,8 @@ static vks_status lower(struct vkr_lower *l, const void *params, struct vkr_tens
     const struct params *p = params;
     struct shape s = shape_of(&p->a, &in[0]->desc, &in[1]->desc, &in[2]->desc, in[5] != NULL);
     (void)count;
-    return p->choice == VEC ? lower_vec(l, &p->a, &s, in, out) : lower_portable(l, &p->a, &s, in, out);
+    return p->choice == VEC ? lower_vec(l, &p->a, &s, in, out) : p->choice == COOPMAT ? lower_coopmat(l, &p->a, &s, in, out)
+        : lower_portable(l, &p->a, &s, in, out);
 }
 
 static double cost(const void *params, const struct vkr_desc *in, uint32_t count, const struct vkr_desc *out)

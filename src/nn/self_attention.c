@@ -32,6 +32,7 @@ struct vkr_tensor *nn_self_attention(struct nn n, const char *name, struct vkr_t
         .scale = (float)(1.0 / sqrt((double)channels / attention->heads)),
         .grid_h = window ? window : height,
         .grid_w = window ? window : width,
+        .half = n.half,
     };
     vkr_graph_push(g, "%s", name);
     struct vkr_tensor *qkv = nn_linear(n, "qkv", x, 3 * channels, VKR_ACT_NONE, NULL);

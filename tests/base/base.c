@@ -84,6 +84,10 @@ static void test_caps(void **state)
 {
     (void)state;
     struct vkr_caps caps = vkr_caps_desktop();
+    struct vkr_caps software = vkr_caps_lavapipe();
+    assert_int_equal(vkr_caps_mask(&software, "-cpu-f16"), VKS_OK);
+    assert_int_equal(software.device_class, VKR_CLASS_INTEGRATED);
+    assert_false(software.bits & (VKR_CAP_VEC8 | VKR_CAP_F16));
     assert_int_equal(vkr_caps_mask(&caps, "-coopmat-f16"), VKS_OK);
     assert_false(caps.bits & (VKR_CAP_COOPMAT | VKR_CAP_F16));
     assert_true(caps.bits & VKR_CAP_SHUFFLE);

@@ -1,4 +1,4 @@
-/* choices.c: which kernel a matmul becomes on devices that are not here: presets of capabilities, no device. What a kernel
+/* choices.c: which kernel a matmul or an attention becomes on devices that are not here: presets of capabilities, no device. What a kernel
  * computes is tests/ops' business; what is chosen for whom is this file's. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -62,6 +62,40 @@ static void test_families(void **state)
     expect(&desktop, 4096, 768, VKR_F16, "matmul");
 }
 
+/* Attention of `tokens` tokens with heads of 64; `half`: operands may be rounded. */
+static void expect_attention(const struct vkr_caps *caps, uint32_t tokens, bool half, const char *shader)
+{
+    struct vkr_target target = { .caps = *caps };
+    const struct vkr_attention call = { .heads = 2, .head_dim = 64, .k_offset = 128, .v_offset = 256, .scale = 0.125f, .half = half };
+    struct vkr_graph *graph;
+    struct vkr_program program;
+    assert_int_equal(vkr_graph_create(&target, &graph), VKS_OK);
+    struct vkr_tensor *x = vkr_graph_input(graph, "x", vkr_f32(3, 1, tokens, 384));
+    vkr_graph_output(graph, vkr_attention(graph, x, x, x, NULL, NULL, &call), "y");
+    vkr_fold(graph);
+    assert_int_equal(vkr_program_build(graph, NULL, &program), VKS_OK);
+    const char *chosen = program.steps[program.step_count - 1].dispatch.shader;
+    if (strcmp(chosen, shader) != 0)
+        fail_msg("%s, %u tokens: %s was chosen, not %s", caps->name, tokens, chosen, shader);
+    vkr_program_destroy(&program);
+    vkr_graph_destroy(&graph);
+}
+
+static void test_attention(void **state)
+{
+    (void)state;
+    const struct vkr_caps minimum = vkr_caps_minimum(), lavapipe = vkr_caps_lavapipe();
+    struct vkr_caps desktop = vkr_caps_desktop();
+    const char *matrices = vkr_variant_built("attention_coopmat", "plain", NULL) ? "attention_coopmat" : "attention";
+    expect_attention(&minimum, 4096, true, "attention");
+    expect_attention(&lavapipe, 4096, true, "attention_vec");
+    expect_attention(&desktop, 4096, true, matrices);
+    expect_attention(&desktop, 4096, false, "attention");
+    expect_attention(&desktop, 7, true, "attention");
+    desktop.subgroup_size = 8;                                  /* fewer lanes than a fragment has rows */
+    expect_attention(&desktop, 4096, true, "attention");
+}
+
 /* Tiles: large where there is work for a full device, small where not; none that the device has no shared memory for. */
 static void test_tiles(void **state)
 {
@@ -89,6 +123,6 @@ static void test_tiles(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_families), cmocka_unit_test(test_tiles) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_families), cmocka_unit_test(test_attention), cmocka_unit_test(test_tiles) };
     return cmocka_run_group_tests_name("choices", tests, NULL, NULL);
 }

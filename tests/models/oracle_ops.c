@@ -93,7 +93,8 @@ static struct vkr_tensor *self_attention(struct call *c, struct vkr_tensor *x, u
                                          const char *const names[6])
 {
     uint32_t heads = (uint32_t)number(c, "heads", 1), width = vkr_last(&x->desc), dim = width / heads;
-    struct vkr_attention p = { heads, dim, 0, width, 2 * width, 1.0f / sqrtf((float)dim), h, w };
+    struct vkr_attention p = { .heads = heads, .head_dim = dim, .k_offset = width, .v_offset = 2 * width,
+                               .scale = 1.0f / sqrtf((float)dim), .grid_h = h, .grid_w = w };
     struct vkr_tensor *qkv = vkr_matmul(c->graph, x, matrix(c, names[0]), vector(c, names[1]), NULL, VKR_ACT_NONE);
     struct vkr_tensor *rel_h = relative(c, names[4], h), *rel_w = relative(c, names[5], w);
     struct vkr_tensor *y = vkr_attention(c->graph, qkv, qkv, qkv, rel_h, rel_w, &p);

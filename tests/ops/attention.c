@@ -124,10 +124,13 @@ static const struct op_rejection rejections[] = {
 };
 
 static const struct vkr_choice choices[] = {
-    { "attention_vec", "d64", VKR_CAP_VEC8, true, NULL }, { "attention", "d64", 0, false, NULL },
+    { "attention_vec", "d64", VKR_CAP_VEC8, true, NULL },
+    { "attention_coopmat", "plain", VKR_CAP_F16 | VKR_CAP_F16_MATH | VKR_CAP_SHUFFLE | VKR_CAP_COOPMAT, false, NULL },
+    { "attention", "d64", 0, false, NULL },
 };
 
 const struct op_suite op_suite_attention = {
     .name = "attention", .build = build, .reference = reference, .cases = cases, .case_count = COUNT_OF(cases),
     .rejections = rejections, .rejection_count = COUNT_OF(rejections), .choices = choices, .choice_count = COUNT_OF(choices),
+    .coopmat_unit = 0x1p-14,            /* the weights of the softmax are rounded to f16, and errors of either sign add up */
 };

@@ -106,7 +106,7 @@ static double element(enum vkr_dtype dtype, const void *result, size_t i)
 }
 
 static enum harness_result compare(const struct op_suite *suite, const struct bench *bench, const struct vkr_desc *desc,
-                                   const void *result, double *worst)
+                                   bool half, const void *result, double *worst)
 {
     size_t count = (size_t)vkr_numel(desc);
     const double *values[VKR_MAX_INPUTS] = { 0 };
@@ -120,7 +120,8 @@ static enum harness_result compare(const struct op_suite *suite, const struct be
     for (size_t i = 0; i < count; i++)
         largest = fmax(largest, fabs(expected[i]));
     double k = bench->test->reduction ? bench->test->reduction : 1, c = suite->factor > 0 ? suite->factor : 4;
-    double tolerance = desc->dtype == VKR_I32 ? 0 : c * (desc->dtype == VKR_F16 ? 0x1p-11 : 0x1p-24) * (4 + log2(k)) * (largest + 1e-30);
+    double unit = desc->dtype == VKR_F16 ? 0x1p-11 : half && suite->coopmat_unit > 0 ? suite->coopmat_unit : 0x1p-24;
+    double tolerance = desc->dtype == VKR_I32 ? 0 : c * unit * (4 + log2(k)) * (largest + 1e-30);
     enum harness_result outcome = HARNESS_PASSED;
     for (size_t i = 0; i < count; i++) {
         double got = element(desc->dtype, result, i);
@@ -170,7 +171,7 @@ static enum harness_result run_graph(struct vkr_device *device, const struct op_
     vks_status status = run_plan(device, graph, &bench, result, size);
     enum harness_result outcome = HARNESS_FAILED;
     if (status == VKS_OK)
-        outcome = compare(suite, &bench, &desc, result, worst);
+        outcome = compare(suite, &bench, &desc, half, result, worst);
     else if (status == VKS_ERR_UNSUPPORTED)
         outcome = HARNESS_NOT_HERE;
     else

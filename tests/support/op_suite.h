@@ -45,6 +45,8 @@ struct op_suite {
     uint32_t rejection_count;
     const struct vkr_choice *choices;   /* every (shader, variant) to force in turn; NULL: whatever is chosen */
     uint32_t choice_count;
+    double coopmat_unit;                /* unit roundoff inside cooperative-matrix kernels, whose operands the harness
+                                           rounds to f16 first; 0: that of f32 */
     double factor;                      /* c of the tolerance; 0 means 4: |y - r| <= c * u * (4 + log2 K) * |r|max */
 };
 
