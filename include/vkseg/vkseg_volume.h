@@ -49,6 +49,18 @@ VKS_API int vks_volume_same_grid(const vks_volume *a, const vks_volume *b, doubl
 /* Fills spacing from affine. */
 VKS_API void vks_volume_set_spacing(vks_volume *volume);
 
+/* ---- grey values --------------------------------------------------------------------------------------------------- */
+
+/* What a volume's window can be chosen from. Percentiles are numpy's (linear between neighbours), of the voxels above 0 as
+ * the references of MedSAM take them: the background would drown the rest. */
+typedef struct vks_volume_range {
+    double least, most;         /* of all finite voxels; 0 if there are none */
+    double low, high;           /* the two percentiles; 0 if no voxel is above 0 */
+    uint64_t positive;          /* voxels above 0 */
+} vks_volume_range;
+VKS_API vks_status vks_volume_get_range(const vks_volume *volume, double low_percent, double high_percent,
+                                        vks_volume_range *out);      /* Errors: HOST_MEMORY */
+
 /* ---- label maps and how well two agree ---------------------------------------------------------------------------- */
 
 /* The voxels of a label map as u16, size[0] * size[1] * size[2] of them. Errors: ARGUMENT when the volume has colour or

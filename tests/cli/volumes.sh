@@ -76,5 +76,131 @@ else
     skip 'real volumes: no ct_lesion_mask.nii.gz in VKS_SHARED_DIR'
 fi
 
+# ---- info ----
+expect 0 '' info "$small/oblique0-v2-both.nii"
+check "info names the format" grep -q 'nifti-2 volume, 3 x 4 x 5 voxels' out
+expect 0 '' info "$small/4d-1-v2.nii" --volume 5
+check "info counts the volumes" grep -q '6; this is number 5' out
+expect 2 'no volume 6' info "$small/4d-1-v2.nii" --volume 6
+expect 0 '' info "$small/rgb-v1.nii" --json
+check "info knows colour" grep -q '"channels": 3' out
+
+# ---- segment ----
+# A volume of three slices of 64 x 48, u8, spacing 1; the middle one is ct.pgm.
+bytes() {
+    printf "$(printf '\\x%02x' "$@")"
+}
+short() {
+    local value
+    for value in "$@"; do bytes $((value & 255)) $((value >> 8 & 255)); done
+}
+one=(0 0 128 63) zero=(0 0 0 0)
+make_header() {
+    bytes 92 1 0 0
+    head -c 36 /dev/zero
+    short 3 64 48 3 1 1 1 1
+    head -c 14 /dev/zero
+    short 2 8 0
+    for _ in 1 2 3 4 5 6 7 8; do bytes "${one[@]}"; done
+    bytes 0 0 176 67 # 352
+    head -c 140 /dev/zero
+    short 0 1
+    head -c 24 /dev/zero
+    bytes "${one[@]}" "${zero[@]}" "${zero[@]}" "${zero[@]}"
+    bytes "${zero[@]}" "${one[@]}" "${zero[@]}" "${zero[@]}"
+    bytes "${zero[@]}" "${zero[@]}" "${one[@]}" "${zero[@]}"
+    head -c 16 /dev/zero
+    bytes 110 43 49 0 0 0 0 0
+}
+pixels() {
+    local x y row disc
+    for ((y = 0; y < 48; y++)); do
+        row=
+        for ((x = 0; x < 64; x++)); do
+            disc=$((((x - 30) * (x - 30) + (y - 20) * (y - 20) < 150) * 20))
+            row+=$(printf '\\x%02x' $(((x * 3 + y * 2 + ($1 + 1) * disc) & 255)))
+        done
+        printf "$row"
+    done
+}
+pixels 1 >middle.raw
+{
+    make_header
+    pixels 0
+    cat middle.raw
+    pixels 2
+} >vol.nii
+{
+    printf 'P5\n64 48\n255\n'
+    cat middle.raw
+} >ct.pgm
+gzip -kn vol.nii
+check "the volume is whole" test "$(wc -c <vol.nii)" -eq $((352 + 3 * 64 * 48))
+touch model.pth there.nii
+box=(--box 20,10,40,30@1)
+expect 0 '' info vol.nii.gz
+check "orientation RAS" grep -q 'RAS' out
+expect 2 'nothing says which one' segment vol.nii -m model.pth --box 20,10,40,30 -o a.nii
+expect 2 'slice 7 is not among 0 to 2' segment vol.nii -m model.pth --box 20,10,40,30@7 -o a.nii
+expect 2 'number of a slice' segment vol.nii -m model.pth --box 20,10,40,30@x -o a.nii
+expect 2 'outside the image, which is 64 x 48' segment vol.nii -m model.pth --box 20,10,40,60@1 -o a.nii
+expect 2 'is 64 x 3 pixels' segment vol.nii -m model.pth --axis cor --box 20,1,40,30@1 -o a.nii
+expect 2 'these are not slices' segment vol.nii -m model.pth "${box[@]}" --slice 1-2 -o a.nii
+expect 2 'slices 0 to 2' segment vol.nii -m model.pth "${box[@]}" --slice 1:3 -o a.nii
+expect 2 'first is behind' segment vol.nii -m model.pth "${box[@]}" --slice 2:1 -o a.nii
+expect 2 'expected ax, cor or sag' segment vol.nii -m model.pth "${box[@]}" --axis z -o a.nii
+expect 2 'expected none or box' segment vol.nii -m model.pth "${box[@]}" --propagate all -o a.nii
+expect 2 'no volume 1' segment vol.nii -m model.pth "${box[@]}" --volume 1 -o a.nii
+expect 2 'is for single images' segment vol.nii -m model.pth "${box[@]}" --multimask -o a.nii
+expect 2 "'.png' is not" segment vol.nii -m model.pth "${box[@]}" -o a.png
+expect 9 'exists already' segment vol.nii -m model.pth "${box[@]}" -o there.nii
+expect 2 'for volumes, and this is a single image' segment ct.pgm -m model.pth "${box[@]}" -o a.png
+expect 2 'NIfTI is for labels of volumes' segment ct.pgm -m model.pth --box 20,10,40,30 -o a.nii.gz
+expect 4 'cut off' segment cut.nii.gz -m model.pth "${box[@]}" -o a.nii
+
+model=${VKSEG_TEST_MODEL:-}
+table=$root/assets/models/demo.tsv
+if [ -z "$model" ] && [ -n "$vksegdev" ] && [ -x "$vksegdev" ] && [ -f "$table" ]; then
+    model=$work/synthetic.safetensors
+    "$vksegdev" synth "$table" -o "$model" >out 2>err || { cat err; model=; }
+fi
+"$vkseg" devices >out 2>err
+usable=$?
+if [ -z "$model" ] || [ "$usable" -ne 0 ]; then
+    skip 'real runs: no checkpoint (VKSEG_TEST_MODEL, or vksegdev and assets/models/demo.tsv) or no Vulkan device'
+else
+    run=(-m "$model" --family sam -q)
+    expect 0 '' segment vol.nii.gz "${run[@]}" "${box[@]}" -o one.nii --report one.json
+    expect 0 '' segment ct.pgm "${run[@]}" --box 20,10,40,30 -o one.npy
+    tail -c +$((353 + 64 * 48)) one.nii | head -c $((64 * 48)) >slice.raw
+    tail -c $((64 * 48)) one.npy >image.raw
+    check "a slice gets the mask the image gets" cmp slice.raw image.raw
+    head -c $((64 * 48)) /dev/zero >empty.raw
+    head -c $((352 + 64 * 48)) one.nii | tail -c $((64 * 48)) >first.raw
+    check "other slices stay empty" cmp first.raw empty.raw
+    check "the report has the slice and the window" grep -q '"rule": "none: 8 bits"' one.json
+    check "the report holds no folder" bash -c "! grep -qF '$work' one.json"
+    expect 0 '' segment vol.nii.gz "${run[@]}" --box 20,10,40,30 --slice 0:2 --propagate box -o all.nii.gz --json
+    check "all three slices" test "$(grep -c '"predicted_iou"' out)" -eq 3
+    expect 0 '' segment vol.nii "${run[@]}" "${box[@]}" --object --box 5,5,30,30@0 --point 10,10@2 --slice 0:2 \
+        --propagate box -o two.nii.gz --json
+    check "the second object finds its slices encoded" grep -q '"slices_encoded": 3' out
+    expect 0 '' segment vol.nii "${run[@]}" --axis sag --box 5,0.5,30,1.5@30 -o sag.nii.gz
+    echo '{"objects": [{"slice": 1, "box": [20, 10, 40, 30]}]}' >p.json
+    expect 0 '' segment vol.nii "${run[@]}" --prompts p.json -o file.nii
+    check "prompts from a file are the same" cmp one.nii file.nii
+    expect 0 '"fraction"' segment vol.nii -m "$model" --family sam "${box[@]}" --propagate box -o j.nii --progress json
+    for delay in 0.1 0.3 0.6; do
+        rm -f stop*
+        command_line="segment of a volume, stopped after $delay s"
+        timeout --preserve-status -s INT "$delay" "$vkseg" segment vol.nii "${run[@]}" --slice 0:2 "${box[@]}" \
+            --propagate box -o stop.nii >out 2>err
+        got=$?
+        check "ends with 0 or 130" test "$got" -eq 0 -o "$got" -eq 130
+        check "no half file" bash -c '! ls stop.nii.* 2>/dev/null | grep -q .'
+        check "a whole file or none" bash -c '[ ! -e stop.nii ] || [ "$(wc -c <stop.nii)" -eq 9568 ]'
+    done
+fi
+
 printf 'cli_volumes: %d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
 [ "$failed" -eq 0 ]

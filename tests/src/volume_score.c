@@ -118,9 +118,55 @@ static void knows_labels_from_images(void **state)
     assert_int_equal(out[1], 65535);
 }
 
+static int ascending(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Percentiles of the values above 0 against a sorted copy, of every type. */
+static void measures_ranges(void **state)
+{
+    (void)state;
+    enum { COUNT = 5 * 7 * 11 };
+    float floats[COUNT];
+    int16_t shorts[COUNT];
+    uint32_t random = 12345;
+    for (int i = 0; i < COUNT; i++) {
+        random = random * 1664525u + 1013904223u;
+        shorts[i] = (int16_t)((int)(random >> 16) % 3000 - 1024);
+        floats[i] = (float)shorts[i] * 0.37f;
+    }
+    floats[7] = NAN;
+    floats[8] = -INFINITY;
+    for (int is_float = 0; is_float < 2; is_float++) {
+        const vks_volume volume = { .voxels = is_float ? (void *)floats : (void *)shorts, .size = { 5, 7, 11 }, .channels = 1,
+                                    .type = is_float ? VKS_PIXEL_F32 : VKS_PIXEL_I16 };
+        double sorted[COUNT];
+        size_t count = 0;
+        for (int i = 0; i < COUNT; i++) {
+            const double value = is_float ? (double)floats[i] : shorts[i];
+            if (value > 0)
+                sorted[count++] = value;
+        }
+        qsort(sorted, count, sizeof *sorted, ascending);
+        for (double percent = 0; percent <= 100; percent += 12.5) {
+            const double place = percent / 100 * (double)(count - 1);
+            const size_t below = (size_t)place;
+            const double above = below + 1 < count ? sorted[below + 1] : sorted[below];
+            vks_volume_range range;
+            assert_int_equal(vks_volume_get_range(&volume, percent, 99.5, &range), VKS_OK);
+            assert_int_equal(range.positive, count);
+            expect("percentile", (size_t)percent, range.low, sorted[below] + (above - sorted[below]) * (place - (double)below));
+            assert_true(range.least < 0 && range.most == sorted[count - 1]);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(agrees_with_surface_distance), cmocka_unit_test(distances_are_exact),
-                                        cmocka_unit_test(knows_labels_from_images) };
+                                        cmocka_unit_test(knows_labels_from_images),
+                                        cmocka_unit_test(measures_ranges) };
     return cmocka_run_group_tests_name("score", tests, NULL, NULL);
 }

@@ -15,6 +15,7 @@ static const char *const USAGE = "vkseg info FILE [--json]";
 const struct option info_options[] = {
     { "json", 0, NULL, 0, "Print one JSON document instead of text." },
     { "family", 0, "NAME", 0, "Read a checkpoint as this family, whatever it looks like." },
+    { "volume", 0, "N", 0, "Which volume of a 4D file, counted from 0." },
     { "model-option", 0, "KEY=VALUE", 0, "A hyper-parameter that the file cannot tell." },
     { 0 },
 };
@@ -141,6 +142,8 @@ static int info_file(const char *path, const struct args *args)
     fclose(file);
     if (!size)
         return fail(INPUT_BAD, "Was it copied completely?", "'%s' is empty.", path);
+    if (vks_io_is_volume(path))
+        return info_volume(path, args);
     enum kind kind = kind_of(head, size);
     vks_embedding *embedding = NULL;
     if (kind == KIND_TENSORS && vks_io_read_embedding(path, &embedding) == VKS_OK) {

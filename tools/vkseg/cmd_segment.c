@@ -7,6 +7,7 @@
 #include "outputs.h"
 #include "report.h"
 #include "run.h"
+#include "segment_volume.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,13 +23,24 @@ const struct option segment_options[] = {
     { "object", 0, NULL, 1, "Starts a new object; prompts after it belong to it." },
     { "prompts", 0, "FILE.json", 0, "All prompts from a file; see `vkseg help prompts`." },
     { .help = "Outputs" },
-    { "output", 'o', "FILE", 0, "Masks: .png (0/255; several objects: palette), .npy (0/1) or .json (COCO RLE)." },
+    { "output", 'o', "FILE", 0,
+      "Masks: .png (0/255; several objects: palette), .npy (0/1) or .json (COCO RLE). "
+      "Labels of a volume: .nii.gz or .nii, in the place of the input." },
     { "multimask", 0, NULL, 0, "All three candidate masks of each object, not only the best single one." },
     { "first-mask", 0, NULL, 0, "The decoder's first mask, also of families that answer with the best of three." },
     { "overlay", 0, "FILE.png", 0, "The image with masks and prompts drawn on it." },
     { "logits", 0, "FILE.npy", 0, "Low-res mask logits before any threshold, float32." },
     { "iou", 0, "FILE.json", 0, "Predicted IoU of every mask." },
     { "report", 0, "FILE.json", 0, "What was done with what: model, hashes, prompts, device, times." },
+    { .help = "Volumes; see `vkseg help volumes`" },
+    { "axis", 0, "ax|cor|sag", 0,
+      "Across which stored axis slices are cut: the third (ax, the default), second or "
+      "first." },
+    { "slice", 0, "N|A:B", 0, "The slice of prompts without @; or the slices, ends included, that are looked at." },
+    { "propagate", 0, "none|box", 0,
+      "box: from each prompted slice outwards, prompted by the box around the mask "
+      "before. Default none." },
+    { "volume", 0, "N", 0, "Which volume of a 4D file, counted from 0." },
     MODEL_OPTIONS,
     IMAGE_OPTIONS,
     DEVICE_OPTIONS,
@@ -101,6 +113,8 @@ static int prepare(struct segment *segment)
     code = check_outputs(segment, image);
     if (!code)
         code = input_open(image, segment->settings.window, &segment->input);
+    if (!code)
+        code = hints_check_flat(&segment->hints);
     if (!code)
         code = hints_check(&segment->hints, segment->input.width, segment->input.height);
     if (!code)
@@ -230,6 +244,8 @@ int cmd_segment(int count, char **words)
     int code = args_parse(count, words, "segment", segment_options, &segment.args);
     if (!code && segment.args.wants_help)
         code = help_print("segment");
+    else if (!code && args_word(&segment.args, 0) && vks_io_is_volume(args_word(&segment.args, 0)))
+        code = segment_volume(&segment.args);
     else if (!code) {
         code = prepare(&segment);
         interrupt_install();

@@ -12,6 +12,9 @@ int cmd_bench(int count, char **words);
 int cmd_eval(int count, char **words);
 int cmd_help(int count, char **words);
 
+/* `vkseg info` of a file that vks_io_is_volume knows. */
+int info_volume(const char *path, const struct args *args);
+
 /* What each accepts; help prints these tables. */
 extern const struct option segment_options[], encode_options[], info_options[], devices_options[], eval_options[],
     bench_options[];

@@ -45,9 +45,10 @@ static const char segment_text[] =
     "  vkseg segment ct.png -m medsam_vit_b.pth --box 95,255,190,350 \\\n"
     "        --object --box 210,90,300,180 -o organs.png\n"
     "\n"
-    "IMAGE is a PNG, JPEG, BMP, TGA, PNM or .npy file, or an embedding that\n"
-    "`vkseg encode` wrote. Prints the predicted IoU of every mask. At least one\n"
-    "output (or --json) is needed; existing files are kept unless --overwrite.\n"
+    "IMAGE is a PNG, JPEG, BMP, TGA, PNM or .npy file, an embedding that\n"
+    "`vkseg encode` wrote, or a volume (.nii.gz; see `vkseg help volumes`). Prints\n"
+    "the predicted IoU of every mask. At least one output (or --json) is needed;\n"
+    "existing files are kept unless --overwrite.\n"
     "Research use only.\n"
     "\n";
 
@@ -200,6 +201,7 @@ static const struct topic topics[] = {
     { "eval", "how well a label map agrees with the truth", eval_text, eval_options },
     { "bench", "how long a model takes on a device", bench_text, bench_options },
     { "prompts", "points, boxes, masks, and the file for --prompts", prompts_text, NULL },
+    { "volumes", "2D models on volumes, slice by slice", volumes_text, NULL },
     { "models", "which checkpoints this version reads", models_text, NULL },
     { "exit-codes", "what the numbers mean", exit_codes_text, NULL },
     { "options", "environment variables", options_text, NULL },

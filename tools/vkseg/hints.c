@@ -11,10 +11,11 @@
 static const char *const EXAMPLE =
     "For example: vkseg segment ct.png -m medsam_vit_b.pth --box 95,255,190,350 -o liver.png";
 
-int hints_add(struct hints *hints, const vks_prompt *prompt, const char *origin, const char *mask_path)
+int hints_add(struct hints *hints, const vks_prompt *prompt, int32_t slice, const char *origin, const char *mask_path)
 {
     for (size_t i = 0; i < hints->count && prompt->kind != VKS_PROMPT_POINT; i++) {
-        if (hints->prompts[i].kind == prompt->kind && hints->prompts[i].object == prompt->object)
+        if (hints->prompts[i].kind == prompt->kind && hints->prompts[i].object == prompt->object &&
+            hints->slices[i] == slice)
             return fail(
                 BAD_USAGE, "Put --object between them for a second object (a new entry of \"objects\" in a file).",
                 "%s: this object already has %s.", origin, prompt->kind == VKS_PROMPT_BOX ? "a box" : "a mask prompt");
@@ -30,7 +31,10 @@ int hints_add(struct hints *hints, const vks_prompt *prompt, const char *origin,
         char **mask_paths = realloc(hints->mask_paths, capacity * sizeof *mask_paths);
         if (mask_paths)
             hints->mask_paths = mask_paths;
-        if (!prompts || !origins || !mask_paths)
+        int32_t *slices = realloc(hints->slices, capacity * sizeof *slices);
+        if (slices)
+            hints->slices = slices;
+        if (!prompts || !origins || !mask_paths || !slices)
             return fail(NO_MEMORY, NULL, "no memory for the prompts.");
         hints->capacity = capacity;
     }
@@ -42,6 +46,7 @@ int hints_add(struct hints *hints, const vks_prompt *prompt, const char *origin,
         memcpy(path, mask_path, strlen(mask_path) + 1);
     }
     hints->prompts[hints->count] = *prompt;
+    hints->slices[hints->count] = slice;
     snprintf(hints->origins[hints->count], sizeof *hints->origins, "%s", origin);
     hints->mask_paths[hints->count++] = path;
     if (prompt->object >= hints->objects)
@@ -49,34 +54,53 @@ int hints_add(struct hints *hints, const vks_prompt *prompt, const char *origin,
     return 0;
 }
 
-static int fail_volume(const char *written)
+int hints_check_flat(const struct hints *hints)
 {
-    return fail(BAD_USAGE, "Segment one image at a time, without the @.",
-                "%s: '@slice' is for volumes, which this version "
-                "does not read.",
-                written);
+    for (size_t i = 0; i < hints->count; i++) {
+        if (hints->slices[i] >= 0)
+            return fail(BAD_USAGE, "Leave out the @ and what follows.",
+                        "%s: '@slice' is for volumes, and this is a single image.", hints->origins[i]);
+    }
+    return 0;
+}
+
+/* Copies `text` up to an @ and reads the slice behind it. */
+static int split_slice(const char *written, const char *text, char out[256], int32_t *slice)
+{
+    const char *at = strchr(text, '@');
+    size_t length = at ? (size_t)(at - text) : strlen(text);
+    double value = 0;
+    *slice = -1;
+    if (length >= 256)
+        return fail(BAD_USAGE, NULL, "%s: too long for a prompt.", written);
+    memcpy(out, text, length);
+    out[length] = '\0';
+    if (!at)
+        return 0;
+    if (parse_number(at + 1, strlen(at + 1), &value) || value < 0 || value > 32767 || value != (double)(int32_t)value)
+        return fail(BAD_USAGE, "For example: --box 95,255,190,350@42",
+                    "%s: after @ comes the number of a slice, counted from 0.", written);
+    *slice = (int32_t)value;
+    return 0;
 }
 
 /* x,y or x,y,- or x,y,+ */
 static int add_point(struct hints *hints, uint32_t object, const char *text)
 {
-    char written[96], wrong[160];
+    char written[96], wrong[160], numbers[256];
+    int32_t slice;
     snprintf(written, sizeof written, "--point %.80s", text);
-    if (strchr(text, '@'))
-        return fail_volume(written);
+    int code = split_slice(written, text, numbers, &slice);
+    if (code)
+        return code;
     const char *format =
         "Write --point x,y for the object, --point x,y,- for what is not part of it; 12.5 with a decimal point.";
-    size_t length = strlen(text);
+    size_t length = strlen(numbers);
     int32_t label = 1;
-    char numbers[256];
-    if (length > 2 && text[length - 2] == ',' && (text[length - 1] == '-' || text[length - 1] == '+')) {
-        label = text[length - 1] == '+';
-        length -= 2;
+    if (length > 2 && numbers[length - 2] == ',' && (numbers[length - 1] == '-' || numbers[length - 1] == '+')) {
+        label = numbers[length - 1] == '+';
+        numbers[length - 2] = '\0';
     }
-    if (length >= sizeof numbers)
-        return fail(BAD_USAGE, format, "%s: too long for a point.", written);
-    memcpy(numbers, text, length);
-    numbers[length] = '\0';
     double values[2];
     size_t count = parse_numbers(numbers, values, 2, wrong);
     if (!count)
@@ -94,19 +118,21 @@ static int add_point(struct hints *hints, uint32_t object, const char *text)
     vks_prompt prompt = {
         .kind = VKS_PROMPT_POINT, .object = object, .x0 = (float)values[0], .y0 = (float)values[1], .label = label
     };
-    return hints_add(hints, &prompt, written, NULL);
+    return hints_add(hints, &prompt, slice, written, NULL);
 }
 
 static int add_box(struct hints *hints, uint32_t object, const char *text)
 {
-    char written[96], wrong[160];
+    char written[96], wrong[160], numbers[256];
+    int32_t slice;
     snprintf(written, sizeof written, "--box %.80s", text);
-    if (strchr(text, '@'))
-        return fail_volume(written);
+    int code = split_slice(written, text, numbers, &slice);
+    if (code)
+        return code;
     const char *format =
         "Write the top-left and the bottom-right corner: --box x0,y0,x1,y1; 12.5 with a decimal point.";
     double values[4];
-    size_t count = parse_numbers(text, values, 4, wrong);
+    size_t count = parse_numbers(numbers, values, 4, wrong);
     if (!count)
         return fail(BAD_USAGE, format, "%s: %s.", written, wrong);
     if (count != 4)
@@ -118,7 +144,7 @@ static int add_box(struct hints *hints, uint32_t object, const char *text)
                           .y0 = (float)values[1],
                           .x1 = (float)values[2],
                           .y1 = (float)values[3] };
-    return hints_add(hints, &prompt, written, NULL);
+    return hints_add(hints, &prompt, slice, written, NULL);
 }
 
 static int add_mask(struct hints *hints, uint32_t object, const char *path)
@@ -126,7 +152,7 @@ static int add_mask(struct hints *hints, uint32_t object, const char *path)
     char written[96];
     snprintf(written, sizeof written, "--mask-prompt %.78s", path);
     vks_prompt prompt = { .kind = VKS_PROMPT_MASK, .object = object };
-    return hints_add(hints, &prompt, written, path);
+    return hints_add(hints, &prompt, -1, written, path);
 }
 
 static int is_prompt(const struct argument *argument)
@@ -205,6 +231,7 @@ void hints_free(struct hints *hints)
     free(hints->prompts);
     free(hints->origins);
     free(hints->mask_paths);
+    free(hints->slices);
     *hints = (struct hints){ 0 };
 }
 

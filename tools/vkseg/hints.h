@@ -12,6 +12,7 @@ struct hints {
     vks_prompt *prompts;
     char (*origins)[96]; /* how the user wrote each prompt, for messages */
     char **mask_paths;   /* of mask prompts, else NULL */
+    int32_t *slices;     /* of a volume, -1: not said */
     size_t count, capacity;
     uint32_t objects;
 };
@@ -20,8 +21,11 @@ struct hints {
 int hints_read(const struct args *args, struct hints *out);
 void hints_free(struct hints *hints);
 
-/* Appends one prompt to its object; explains a second box or mask. */
-int hints_add(struct hints *hints, const vks_prompt *prompt, const char *origin, const char *mask_path);
+/* Appends one prompt to its object; explains a second box or mask of one slice. */
+int hints_add(struct hints *hints, const vks_prompt *prompt, int32_t slice, const char *origin, const char *mask_path);
+
+/* Refuses prompts that name a slice: the input is a single image. */
+int hints_check_flat(const struct hints *hints);
 
 /* Reads "objects" from a JSON file (see `vkseg help prompts`). */
 int hints_read_file(struct hints *hints, const char *path);

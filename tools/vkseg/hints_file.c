@@ -1,5 +1,6 @@
 /* hints_file.c: prompts from a JSON file:
- *   {"objects": [{"box": [x0, y0, x1, y1], "points": [[x, y], [x, y, 0]], "mask": "logits.npy"}, ...]}
+ *   {"objects": [{"box": [x0, y0, x1, y1], "points": [[x, y], [x, y, 0]], "mask": "logits.npy", "slice": 9}, ...]}
+ * "slice" is for volumes.
  * A key that is not known is a mistake, not something to skip.
  */
 #include "hints.h"
@@ -17,6 +18,7 @@ static const char *const ADVICE = "`vkseg help prompts` shows the format of the 
 struct place {
     const char *file;
     uint32_t object;
+    int32_t slice;
 };
 
 static void describe(const struct place *at, const char *what, char out[96])
@@ -52,7 +54,7 @@ static int read_box(struct hints *hints, const struct place *at, const json_t *b
                           .y0 = (float)values[1],
                           .x1 = (float)values[2],
                           .y1 = (float)values[3] };
-    return hints_add(hints, &prompt, origin, NULL);
+    return hints_add(hints, &prompt, at->slice, origin, NULL);
 }
 
 static int read_points(struct hints *hints, const struct place *at, const json_t *points)
@@ -75,7 +77,7 @@ static int read_points(struct hints *hints, const struct place *at, const json_t
                               .x0 = (float)values[0],
                               .y0 = (float)values[1],
                               .label = (int32_t)values[2] };
-        int code = hints_add(hints, &prompt, origin, NULL);
+        int code = hints_add(hints, &prompt, at->slice, origin, NULL);
         if (code)
             return code;
     }
@@ -97,19 +99,24 @@ static int read_mask(struct hints *hints, const struct place *at, const json_t *
     memcpy(path, at->file, folder);
     memcpy(path + folder, name, strlen(name) + 1);
     vks_prompt prompt = { .kind = VKS_PROMPT_MASK, .object = at->object };
-    int code = hints_add(hints, &prompt, origin, path);
+    int code = hints_add(hints, &prompt, at->slice, origin, path);
     free(path);
     return code;
 }
 
-static int read_object(struct hints *hints, const struct place *at, json_t *object)
+static int read_object(struct hints *hints, struct place *at, json_t *object)
 {
-    static const char *const keys[] = { "box", "points", "mask", NULL };
+    static const char *const keys[] = { "box", "points", "mask", "slice", NULL };
     const char *key;
     json_t *value;
     size_t before = hints->count;
     if (!json_is_object(object))
         return fail(BAD_USAGE, ADVICE, "%s: object %u is not a JSON object {...}.", at->file, at->object + 1);
+    const json_t *slice = json_object_get(object, "slice");
+    if (slice && (!json_is_integer(slice) || json_integer_value(slice) < 0 || json_integer_value(slice) > 32767))
+        return fail(BAD_USAGE, ADVICE, "%s: object %u: \"slice\" is the number of a slice, counted from 0.", at->file,
+                    at->object + 1);
+    at->slice = slice ? (int32_t)json_integer_value(slice) : -1;
     json_object_foreach(object, key, value)
     {
         int code = 0;
@@ -119,7 +126,7 @@ static int read_object(struct hints *hints, const struct place *at, json_t *obje
             code = read_points(hints, at, value);
         } else if (strcmp(key, "mask") == 0) {
             code = read_mask(hints, at, value);
-        } else {
+        } else if (strcmp(key, "slice") != 0) {
             const char *near = closest(key, keys);
             code = fail(BAD_USAGE, ADVICE, "%s: object %u has an unknown key \"%.40s\"%s%s.", at->file, at->object + 1,
                         key, near ? "; did you mean " : "", near ? near : "");
@@ -146,7 +153,7 @@ int hints_read_file(struct hints *hints, const char *path)
     if (!json_is_array(objects) || !json_array_size(objects))
         code = fail(BAD_USAGE, ADVICE, "%s: there is no list \"objects\".", path);
     for (size_t i = 0; !code && i < json_array_size(objects); i++) {
-        struct place at = { path, (uint32_t)i };
+        struct place at = { path, (uint32_t)i, -1 };
         code = read_object(hints, &at, json_array_get(objects, i));
     }
     json_decref(document);

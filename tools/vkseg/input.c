@@ -1,48 +1,24 @@
 /* input.c: which kind of file IMAGE is, and the grey-value window of deep images. */
 #include "input.h"
 
-#include "args.h"
 #include "message.h"
 #include "outputs.h"
+#include "window.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
-/* Hounsfield windows in daily use: width, level. */
-static const struct {
-    const char *name;
-    float width, level;
-} windows[] = {
-    { "abdomen", 400, 40 }, { "bone", 1800, 400 },      { "brain", 80, 40 },
-    { "lung", 1500, -600 }, { "mediastinum", 350, 50 }, { "soft-tissue", 400, 40 },
-};
-
 static int set_window(const char *text, vks_image *view)
 {
-    static const char *const advice =
-        "Write --window width,level, or a name: abdomen, bone, brain, lung, mediastinum, soft-tissue.";
-    double values[2];
-    char wrong[160];
+    struct window window;
     if (view->type == VKS_PIXEL_U8)
         return fail(BAD_USAGE, "Leave it out.", "--window is for 16-bit and float images; this one has 8 bits.");
-    if (strcmp(text, "auto") == 0)
-        return 0;
-    for (size_t i = 0; i < sizeof windows / sizeof *windows; i++) {
-        if (strcmp(text, windows[i].name) == 0) {
-            view->window_width = windows[i].width;
-            view->window_centre = windows[i].level;
-            return 0;
-        }
-    }
-    if (parse_numbers(text, values, 2, wrong) != 2)
-        return fail(BAD_USAGE, advice, "--window %s: this is no known window.", text);
-    if (!(values[0] > 0))
-        return fail(BAD_USAGE, advice, "--window %s: the width must be more than 0.", text);
-    view->window_width = (float)values[0];
-    view->window_centre = (float)values[1];
-    return 0;
+    int code = window_parse(text, &window);
+    view->window_width = window.width;
+    view->window_centre = window.level;
+    return code;
 }
 
 int is_tensor_file(const char *path)

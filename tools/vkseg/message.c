@@ -110,7 +110,7 @@ static const char *advice_of(enum exit_code code, enum stage stage)
         return "Check the path and that you may read the file.";
     case INPUT_BAD:
         return stage == STAGE_INPUT
-                   ? "Readable are PNG, JPEG, BMP, TGA, PNM, .npy and embeddings written by `vkseg encode`."
+                   ? "Readable are PNG, JPEG, BMP, TGA, PNM, .npy, NIfTI and embeddings written by `vkseg encode`."
                    : "See `vkseg help models` for what this version can do.";
     case MODEL_BAD:
         return "See `vkseg help models`; `vkseg info FILE` says what a file is.";

@@ -20,6 +20,11 @@ void extension_of(const char *path, char out[16])
     for (; dot[i]; i++)
         out[i] = dot[i] >= 'A' && dot[i] <= 'Z' ? (char)(dot[i] + 32) : dot[i];
     out[i] = '\0';
+    /* What compresses is no kind of its own: .nii.gz. */
+    size_t length = strlen(name);
+    if (strcmp(out, ".gz") == 0 && length > 7 &&
+        (strncmp(name + length - 7, ".nii", 4) == 0 || strncmp(name + length - 7, ".NII", 4) == 0))
+        strcpy(out, ".nii.gz");
 }
 
 static int is_listed(const char *list, const char *word)
@@ -39,8 +44,9 @@ static int check_extension(const struct output *output)
     if (is_listed(output->extensions, extension))
         return 0;
     snprintf(advice, sizeof advice, "Known here: %s", output->extensions);
-    if (strcmp(extension, ".nii") == 0 || strcmp(extension, ".gz") == 0)
-        return fail(BAD_USAGE, advice, "%s %s: this version does not write NIfTI.", output->flag, output->path);
+    if (strncmp(extension, ".nii", 4) == 0 || strcmp(extension, ".gz") == 0)
+        return fail(BAD_USAGE, advice, "%s %s: NIfTI is for labels of volumes, and this is none.", output->flag,
+                    output->path);
     if (strcmp(extension, ".jpg") == 0 || strcmp(extension, ".jpeg") == 0)
         return fail(BAD_USAGE, advice, "%s %s: JPEG would change the pixels of a mask.", output->flag, output->path);
     if (!*extension)

@@ -18,7 +18,7 @@ struct output {
  */
 int outputs_check(const struct output *outputs, size_t count, const char *input, int overwrite);
 
-/* The extension with its dot in lower case, "" when there is none. */
+/* The extension with its dot in lower case (".nii.gz" is one), "" when there is none. */
 void extension_of(const char *path, char out[16]);
 
 #endif

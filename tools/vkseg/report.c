@@ -119,6 +119,8 @@ static json_t *describe_hints(const struct hints *hints)
             const vks_prompt *prompt = &hints->prompts[i];
             if (prompt->object != k)
                 continue;
+            if (hints->slices[i] >= 0)
+                json_object_set_new(object, "slice", json_integer(hints->slices[i]));
             if (prompt->kind == VKS_PROMPT_POINT)
                 json_array_append_new(
                     points, json_pack("[o,o,i]", coordinate(prompt->x0), coordinate(prompt->y0), (int)prompt->label));

@@ -116,7 +116,7 @@ int run_open(const struct settings *settings, struct run *run)
     run->load_ms = milliseconds() - began;
     if (settings->verbosity)
         note("model loaded in %.0f ms", run->load_ms);
-    return 0;
+    return interrupt_code() ? interrupt_report() : 0;
 }
 
 int run_start(const struct settings *settings, const struct input *input, struct run *run)
@@ -124,8 +124,6 @@ int run_start(const struct settings *settings, const struct input *input, struct
     int code = run_open(settings, run);
     if (!code && input->embedding)
         code = check_origin(settings, input, run);
-    if (!code && interrupt_code())
-        code = interrupt_report();
     return code ? code : load_image(settings, input, run);
 }
 

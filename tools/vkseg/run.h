@@ -18,12 +18,12 @@ struct run {
 /* Describes the checkpoint without a device, so that a wrong file costs nothing. Says its licence and its note. */
 int run_inspect(const struct settings *settings, struct run *out);
 
-/* Opens the device, puts the weights on it and runs the encoder (or takes the embedding of `input`, after checking that
+/* Opens the device and puts the weights on it. Returns 0, an exit code, or the code of a signal. */
+int run_open(const struct settings *settings, struct run *run);
+
+/* The same, then runs the encoder (or takes the embedding of `input`, after checking that
  * it comes from this very checkpoint). Returns 0, an exit code, or the code of a signal. */
 int run_start(const struct settings *settings, const struct input *input, struct run *run);
-
-/* The first half of run_start: device and model. */
-int run_open(const struct settings *settings, struct run *run);
 
 /* Fills run->sha256. */
 int run_hash(struct run *run, const struct settings *settings);

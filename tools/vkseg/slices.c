@@ -1,0 +1,314 @@
+/* slices.c: propagation by boxes, as LiteMedSAM's reference does it: from the prompted slice to both ends, each slice
+ * prompted by the box around the mask before plus a margin. Within slices the user named (--slice A:B) an empty mask
+ * falls back to the user's own box, as there; without them the object's end is not known, so an empty mask ends it, and
+ * so does a mask that grew to more than three times the one before.
+ */
+#include "slices.h"
+
+#include "interrupt.h"
+#include "message.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_GROWTH = 3, LEAST_GROWN = 64 };
+static const uint64_t MOST_KEPT = 1u << 30; /* bytes of embeddings */
+
+struct frame {
+    const uint8_t *mask; /* points into `masks` */
+    vks_masks *masks;
+    uint64_t area;
+    uint32_t box[4];
+};
+
+/* ---- the session's slice ---- */
+
+static int on_progress(void *user, double fraction, const char *stage)
+{
+    struct slices *slices = user;
+    (void)stage;
+    return progress_update(NULL, (slices->done + fraction) / (slices->expected ? slices->expected : 1), slices->stage);
+}
+
+static vks_status encode(struct slices *slices, uint32_t slice)
+{
+    vks_image image;
+    vks_status status = vks_volume_slice(slices->volume, slices->cut->axis, slice, slices->buffer, &image);
+    if (status)
+        return status;
+    image.window_width = slices->window->width;
+    image.window_centre = slices->window->level;
+    status = vks_session_set_image(slices->run->session, &image);
+    slices->encoded += !status;
+    if (status || slices->hints->objects < 2 || slices->kept_bytes >= MOST_KEPT)
+        return status;
+    status = vks_session_get_embedding(slices->run->session, &slices->kept[slice]);
+    if (!status)
+        slices->kept_bytes +=
+            4ull * slices->kept[slice]->channels * slices->kept[slice]->height * slices->kept[slice]->width;
+    return status;
+}
+
+static vks_status take_slice(struct slices *slices, uint32_t slice)
+{
+    if (slices->current == (int64_t)slice)
+        return VKS_OK;
+    slices->current = -1;
+    vks_status status = VKS_OK;
+    if (slices->kept[slice]) {
+        status = vks_session_set_embedding(slices->run->session, slices->kept[slice]);
+        slices->reused += !status;
+    } else {
+        status = encode(slices, slice);
+    }
+    if (!status)
+        slices->current = slice;
+    return status;
+}
+
+/* ---- one mask ---- */
+
+static void frame_free(struct frame *frame)
+{
+    vks_masks_free(&frame->masks);
+    *frame = (struct frame){ 0 };
+}
+
+static vks_status predict(struct slices *slices, uint32_t slice, const vks_prompt *prompts, size_t count,
+                          struct frame *out)
+{
+    *out = (struct frame){ 0 };
+    vks_status status = take_slice(slices, slice);
+    if (!status)
+        status = vks_session_predict(slices->run->session, prompts, count, 0, &out->masks);
+    if (status)
+        return status;
+    out->mask = out->masks->mask;
+    for (uint32_t y = 0; y < out->masks->height; y++) {
+        for (uint32_t x = 0; x < out->masks->width; x++) {
+            if (!out->mask[(size_t)y * out->masks->width + x])
+                continue;
+            uint32_t *box = out->box;
+            if (!out->area)
+                box[0] = box[2] = x, box[1] = y;
+            box[0] = x < box[0] ? x : box[0];
+            box[2] = x > box[2] ? x : box[2];
+            box[3] = y;
+            out->area++;
+        }
+    }
+    return VKS_OK;
+}
+
+/* Takes a mask into the labels and remembers its score. */
+static int accept(struct slices *slices, uint32_t object, uint32_t slice, const struct frame *frame, int is_prompted)
+{
+    if (slices->count == slices->capacity) {
+        size_t capacity = slices->capacity ? 2 * slices->capacity : 64;
+        struct slice_result *grown = realloc(slices->results, capacity * sizeof *grown);
+        if (!grown)
+            return fail(NO_MEMORY, NULL, "no memory for the results.");
+        slices->results = grown;
+        slices->capacity = capacity;
+    }
+    slices->results[slices->count++] =
+        (struct slice_result){ object, slice, frame->masks->iou[0], frame->area, is_prompted };
+    for (uint32_t y = 0; y < frame->masks->height; y++) {
+        for (uint32_t x = 0; x < frame->masks->width; x++) {
+            if (frame->mask[(size_t)y * frame->masks->width + x])
+                slices->labels[vks_volume_slice_index(slices->volume->size, slices->cut->axis, slice, x, y)] =
+                    (uint16_t)(object + 1);
+        }
+    }
+    slices->done++;
+    return 0;
+}
+
+/* ---- outwards ---- */
+
+/* Three pixels of a 256-pixel model (LiteMedSAM), five of a 1024-pixel one (MedSAM's 3D example), in the image's. */
+static void margin(const struct slices *slices, float *x, float *y)
+{
+    const vks_model_info *info = &slices->run->info;
+    float pixels = info->image_size <= 256 ? 3 : 5, side = (float)info->image_size;
+    uint32_t longest = slices->cut->width > slices->cut->height ? slices->cut->width : slices->cut->height;
+    int stretches = strcmp(info->family, "medsam") == 0;
+    *x = pixels * (float)(stretches ? slices->cut->width : longest) / side;
+    *y = pixels * (float)(stretches ? slices->cut->height : longest) / side;
+}
+
+static vks_prompt box_around(const struct slices *slices, const uint32_t box[4])
+{
+    float x, y;
+    margin(slices, &x, &y);
+    return (vks_prompt){ .kind = VKS_PROMPT_BOX,
+                         .x0 = fmaxf((float)box[0] - x, 0),
+                         .y0 = fmaxf((float)box[1] - y, 0),
+                         .x1 = fminf((float)box[2] + x, (float)slices->cut->width - 1),
+                         .y1 = fminf((float)box[3] + y, (float)slices->cut->height - 1) };
+}
+
+/* From the mask on `from` towards `to`, which is included. */
+struct walk {
+    uint32_t object, from, to;
+    uint32_t box[4];       /* around the mask before */
+    uint64_t area;         /* of the mask before */
+    const vks_prompt *own; /* the user's box on the slice it began from, NULL if there is none */
+};
+
+static vks_status step(struct slices *slices, struct walk *walk, uint32_t slice, int *goes_on, int *code)
+{
+    int is_named = slices->cut->is_range;
+    vks_prompt prompt = walk->area ? box_around(slices, walk->box) : *walk->own;
+    struct frame frame;
+    prompt.object = 0;
+    vks_status status = predict(slices, slice, &prompt, 1, &frame);
+    if (status)
+        return status;
+    int has_burst = walk->area && frame.area > LEAST_GROWN && frame.area > MOST_GROWTH * walk->area;
+    if (!is_named && (has_burst || !frame.area)) {
+        if (has_burst)
+            note("object %u: stopped before slice %u, where the mask would grow from %llu to %llu pixels; --slice A:B "
+                 "goes on",
+                 walk->object + 1, slice, (unsigned long long)walk->area, (unsigned long long)frame.area);
+        *goes_on = 0;
+    } else {
+        *code = accept(slices, walk->object, slice, &frame, 0);
+        walk->area = frame.area;
+        memcpy(walk->box, frame.box, sizeof walk->box);
+        *goes_on = !*code && (frame.area || (is_named && walk->own));
+    }
+    frame_free(&frame);
+    return VKS_OK;
+}
+
+static vks_status walk_to(struct slices *slices, struct walk walk, int *code)
+{
+    int goes_on = walk.area || (slices->cut->is_range && walk.own);
+    for (int64_t at = walk.from; goes_on && at != (int64_t)walk.to;) {
+        at += walk.to > walk.from ? 1 : -1;
+        vks_status status = step(slices, &walk, (uint32_t)at, &goes_on, code);
+        if (status || interrupt_code())
+            return status;
+    }
+    return VKS_OK;
+}
+
+/* ---- one object ---- */
+
+/* The next slice with a prompt of `object` after `slice` (-1: the first); -1 when there is none. */
+static int64_t next_key(const struct hints *hints, uint32_t object, int64_t slice)
+{
+    int64_t best = -1;
+    for (size_t i = 0; i < hints->count; i++) {
+        int64_t key = hints->slices[i];
+        if (hints->prompts[i].object == object && key > slice && (best < 0 || key < best))
+            best = key;
+    }
+    return best;
+}
+
+/* The prompts of an object on one slice, as object 0. */
+static size_t gather(const struct hints *hints, uint32_t object, int64_t slice, vks_prompt *out, const vks_prompt **box)
+{
+    size_t count = 0;
+    *box = NULL;
+    for (size_t i = 0; i < hints->count; i++) {
+        if (hints->prompts[i].object != object || hints->slices[i] != slice)
+            continue;
+        out[count] = hints->prompts[i];
+        out[count++].object = 0;
+        if (hints->prompts[i].kind == VKS_PROMPT_BOX)
+            *box = &hints->prompts[i];
+    }
+    return count;
+}
+
+/* Slices between two prompted ones go to the nearer. */
+static vks_status run_key(struct slices *slices, uint32_t object, int64_t before, int64_t key, vks_prompt *prompts,
+                          int *code)
+{
+    struct frame frame;
+    const vks_prompt *own;
+    size_t count = gather(slices->hints, object, key, prompts, &own);
+    int64_t after = next_key(slices->hints, object, key);
+    vks_status status = predict(slices, (uint32_t)key, prompts, count, &frame);
+    if (!status)
+        *code = accept(slices, object, (uint32_t)key, &frame, 1);
+    struct walk walk = { .object = object, .from = (uint32_t)key, .area = frame.area, .own = own };
+    memcpy(walk.box, frame.box, sizeof walk.box);
+    frame_free(&frame);
+    if (status || *code || !slices->does_propagate)
+        return status;
+    walk.to = after < 0 ? slices->cut->last : (uint32_t)((key + after) / 2);
+    status = walk_to(slices, walk, code);
+    walk.to = before < 0 ? slices->cut->first : (uint32_t)((before + key) / 2 + 1);
+    if (!status && !*code && !interrupt_code() && walk.to <= key)
+        status = walk_to(slices, walk, code);
+    return status;
+}
+
+static vks_status run_objects(struct slices *slices, vks_prompt *prompts, int *code)
+{
+    for (uint32_t object = 0; object < slices->hints->objects; object++) {
+        snprintf(slices->stage, sizeof slices->stage, "object %u", object + 1);
+        int64_t before = -1;
+        for (int64_t key = next_key(slices->hints, object, -1); key >= 0;) {
+            vks_status status = run_key(slices, object, before, key, prompts, code);
+            if (status || *code || interrupt_code())
+                return status;
+            before = key;
+            key = next_key(slices->hints, object, key);
+        }
+    }
+    return VKS_OK;
+}
+
+static uint32_t count_expected(const struct slices *slices)
+{
+    uint32_t count = 0;
+    for (uint32_t object = 0; object < slices->hints->objects; object++) {
+        for (int64_t key = next_key(slices->hints, object, -1); key >= 0 && !slices->does_propagate;
+             key = next_key(slices->hints, object, key))
+            count++;
+    }
+    return slices->does_propagate ? slices->hints->objects * (slices->cut->last - slices->cut->first + 1) : count;
+}
+
+int slices_run(struct slices *slices)
+{
+    size_t bytes = 4 * (size_t)slices->cut->width * slices->cut->height * slices->volume->channels;
+    vks_prompt *prompts = malloc(slices->hints->count * sizeof *prompts);
+    slices->buffer = malloc(bytes);
+    slices->kept = calloc(slices->cut->count, sizeof(vks_embedding *));
+    slices->current = -1;
+    if (!prompts || !slices->buffer || !slices->kept) {
+        free(prompts);
+        return fail(NO_MEMORY, NULL, "no memory for the slices.");
+    }
+    slices->expected = count_expected(slices);
+    vks_session_params params = { .struct_size = sizeof params, .progress = on_progress, .user = slices };
+    vks_status status = vks_session_create(slices->run->model, &params, &slices->run->session);
+    int code = 0;
+    progress_begin(slices->settings->progress, slices->settings->is_quiet);
+    if (!status)
+        status = run_objects(slices, prompts, &code);
+    progress_clear();
+    free(prompts);
+    slices->was_stopped = interrupt_code() != 0;
+    if (slices->was_stopped)
+        return 0;
+    return status ? fail_status(status, STAGE_RUN, NULL) : code;
+}
+
+void slices_close(struct slices *slices)
+{
+    for (uint32_t i = 0; slices->kept && i < slices->cut->count; i++)
+        vks_embedding_free(&slices->kept[i]);
+    free(slices->kept);
+    free(slices->buffer);
+    free(slices->results);
+    free(slices->labels);
+}

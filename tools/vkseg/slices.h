@@ -1,0 +1,48 @@
+/* slices.h: a 2D model on the slices of a volume: prompted ones, and outwards from them. */
+#ifndef VKSEG_CLI_SLICES_H
+#define VKSEG_CLI_SLICES_H
+
+#include "cut.h"
+#include "hints.h"
+#include "run.h"
+#include "window.h"
+
+/* One mask that was taken into the labels. */
+struct slice_result {
+    uint32_t object, slice;
+    float iou;
+    uint64_t area;
+    int is_prompted; /* by the user; else by the box around the mask before */
+};
+
+struct slices {
+    /* Filled by the caller. */
+    const struct settings *settings;
+    const vks_volume *volume;
+    const struct cut *cut;
+    const struct window *window;
+    const struct hints *hints; /* every prompt has a slice */
+    struct run *run;
+    int does_propagate;
+    uint16_t *labels; /* [size of the volume], 0; object k gets k + 1, later objects on top */
+
+    /* Results; slices_close frees them. */
+    struct slice_result *results;
+    size_t count, capacity;
+    uint32_t encoded, reused; /* slices that went through the encoder, and those whose embedding was kept */
+    int was_stopped;          /* by a signal: what is in the labels is finished */
+
+    /* Its own. */
+    void *buffer;
+    int64_t current;      /* the slice in the session, -1 none */
+    vks_embedding **kept; /* [slices]; NULL where not kept */
+    uint64_t kept_bytes;
+    uint32_t done, expected; /* masks, for the progress */
+    char stage[32];
+};
+
+/* Runs all objects. Returns 0 also when a signal stopped it (was_stopped), or an exit code. */
+int slices_run(struct slices *slices);
+void slices_close(struct slices *slices);
+
+#endif
