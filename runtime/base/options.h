@@ -14,6 +14,7 @@ struct vkr_options {
         char variant[32];
     } force[VKR_MAX_FORCED];        /* pins a variant: "force=matmul:f32" */
     uint32_t force_count;
+    bool force_is_wish;             /* a pinned variant that cannot run is passed over instead of refused (not parsed) */
     bool profile;                   /* timestamps per node */
     bool serial;                    /* one submission per dispatch */
     bool validate;                  /* VK_LAYER_KHRONOS_validation, core and synchronization; messages become failures */

@@ -80,6 +80,11 @@ vks_status vkr_choose(const struct vkr_target *target, const char *op, const str
         *out = i;
         return VKS_OK;
     }
+    if (forced && target->options.force_is_wish) {
+        struct vkr_target free = *target;
+        free.options.force_count = 0;
+        return vkr_choose(&free, op, list, count, shape, out);
+    }
     return forced ? vks_fail(VKS_ERR_UNSUPPORTED, "%s: the forced variant \"%s\" cannot run here", op, forced)
                   : vks_fail(VKS_ERR_UNSUPPORTED, "%s: no variant can run on %s", op, target->caps.name);
 }

@@ -320,6 +320,18 @@ else
     sed -E 's/("logits":\{"samples":\[)-?[0-9.e+-]+/\177.5/' five.golden >wrong.golden
     expect 11 'output is wrong' bench -m synthetic:sam_mini:5 -q -r 1 --golden wrong.golden --json
 
+    if [ -n "$vksegdev" ] && [ -x "$vksegdev" ]; then
+        ops=(bench ops -m synthetic:sam_mini --stage encode --op conv -r 1)
+        check "bench ops" bash -c "'$vksegdev' ${ops[*]} -o ops.json 2>err >out"
+        check "bench ops: the base kernel stands beside the chosen one" bash -c \
+            'grep -Eq "conv +encode +\* " out && grep -Eq "conv +encode +conv\." out'
+        check "bench ops stands beside an earlier result" bash -c \
+            "'$vksegdev' ${ops[*]} --previous ops.json 2>err >out && grep -Eq '[0-9]x  \[' out"
+        check "bench ops keeps results" bash -c "! '$vksegdev' ${ops[*]} -o ops.json 2>err >out"
+    else
+        skip 'vksegdev was not given'
+    fi
+
     # Ctrl-C: whenever it comes, there is a whole output and exit code 0, or none and 130.
     for delay in 0.05 0.2 0.5; do
         rm -f stop*

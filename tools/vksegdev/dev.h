@@ -11,7 +11,7 @@
 struct args {
     const char *word[4];                /* what is not a flag, after the command */
     uint32_t words;
-    const char *model, *device, *stage, *output, *options, *family, *model_options, *preset, *tolerance;
+    const char *model, *device, *stage, *output, *options, *family, *model_options, *preset, *tolerance, *op, *previous;
     vks_precision precision;
     uint32_t points, boxes, objects, repeats;
     bool overwrite, verbose, multimask, mask;
@@ -35,6 +35,7 @@ vks_status dev_target(const struct args *args, struct vkr_target *out);
 int cmd_inspect(const struct args *args);
 int cmd_check(const struct args *args);
 int cmd_synth(const struct args *args);
+int cmd_bench(const struct args *args);
 
 /* check.c's two halves */
 vks_status check_golden(const struct args *args);

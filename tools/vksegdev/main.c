@@ -16,6 +16,7 @@ static const char usage[] =
     "  inspect device                        capabilities and limits\n"
     "  check golden CASE_DIR [-m MODEL]      run a golden case, print every array's error and tolerance\n"
     "  check nodes MODEL                     marked tensors of the encoder: chosen variants against base variants\n"
+    "  bench ops [-m MODEL] [--stage S]      every operator of a model, alone, in every variant this device can run\n"
     "  synth TABLE.tsv -o FILE.safetensors   the checkpoint a weight table describes\n"
     "\n"
     "  -d DEVICE          auto, N, name:TEXT, uuid:HEX, cpu\n"
@@ -25,6 +26,7 @@ static const char usage[] =
     "  --family NAME, --model-option K=V,..\n"
     "  --points N --boxes N --objects N --mask   prompts of --stage decode (default: one point, one object)\n"
     "  --tolerance X      check nodes: largest error relative to the tensor's maximum (default 0.02)\n"
+    "  --op NAME --previous FILE -r N        bench ops: one operator only; times to stand beside; runs (default 5)\n"
     "  -o FILE, --overwrite, -v\n";
 
 /* ---- arguments ---------------------------------------------------------------------------------------------- */
@@ -67,6 +69,9 @@ static bool take_value(struct args *args, const char *flag, const char *value)
         { "--family", &args->family, NULL },
         { "--model-option", &args->model_options, NULL },
         { "--tolerance", &args->tolerance, NULL },
+        { "--op", &args->op, NULL },
+        { "--previous", &args->previous, NULL },
+        { "-r", NULL, &args->repeats },
         { "--points", NULL, &args->points },
         { "--boxes", NULL, &args->boxes },
         { "--objects", NULL, &args->objects },
@@ -132,7 +137,7 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         int (*run)(const struct args *);
-    } commands[] = { { "inspect", cmd_inspect }, { "check", cmd_check }, { "synth", cmd_synth } };
+    } commands[] = { { "inspect", cmd_inspect }, { "check", cmd_check }, { "synth", cmd_synth }, { "bench", cmd_bench } };
     if (argc < 2 || strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0) {
         fputs(usage, argc < 2 ? stderr : stdout);
         return argc < 2 ? 2 : 0;
