@@ -119,6 +119,22 @@ typedef struct vks_label_map {
  * Errors: ARGUMENT (unknown extension, sizes differ), OUTPUT, HOST_MEMORY. */
 VKS_API vks_status vks_io_write_labels(const char *path, const vks_label_map *map, const vks_io_volume *like, int overwrite);
 
+typedef struct vks_io_view_params {
+    size_t struct_size;
+    float window_centre, window_width;  /* as vks_image has them */
+    vks_axis axis;              /* of a sheet: which slices */
+    uint32_t tiles;             /* of a sheet: how many slices at most; 0: 20 */
+} vks_io_view_params;
+
+/* A volume as a person looks at it: three planes through the centre of the labels (of the volume without any), or a contact
+ * sheet of slices over the labels' extent. Labels are outlined and tinted in the colours of their table. The patient's right
+ * is at the left, anterior and superior are up; letters at the edges say so, and which slice it is. RGB PNG.
+ * `map` may be NULL. Errors: ARGUMENT, OUTPUT, HOST_MEMORY. */
+VKS_API vks_status vks_io_write_planes(const char *path, const vks_volume *volume, const vks_label_map *map,
+                                       const vks_io_view_params *params, int overwrite);
+VKS_API vks_status vks_io_write_sheet(const char *path, const vks_volume *volume, const vks_label_map *map,
+                                      const vks_io_view_params *params, int overwrite);
+
 #ifdef __cplusplus
 }
 #endif

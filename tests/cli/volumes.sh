@@ -113,12 +113,13 @@ make_header() {
     bytes 110 43 49 0 0 0 0 0
 }
 pixels() {
-    local x y row disc
+    local x y row disc hex
     for ((y = 0; y < 48; y++)); do
         row=
         for ((x = 0; x < 64; x++)); do
             disc=$((((x - 30) * (x - 30) + (y - 20) * (y - 20) < 150) * 20))
-            row+=$(printf '\\x%02x' $(((x * 3 + y * 2 + ($1 + 1) * disc) & 255)))
+            printf -v hex '\\x%02x' $(((x * 3 + y * 2 + ($1 + 1) * disc) & 255))
+            row+=$hex
         done
         printf "$row"
     done
@@ -137,6 +138,13 @@ pixels 1 >middle.raw
 gzip -kn vol.nii
 check "the volume is whole" test "$(wc -c <vol.nii)" -eq $((352 + 3 * 64 * 48))
 touch model.pth there.nii
+expect 2 'no output is given' preview vol.nii
+expect 2 'from 1 to 400' preview vol.nii -o sheet.png --tiles 0
+expect 0 '' preview vol.nii -o sheet.png
+check "a sheet" test -s sheet.png
+expect 9 'exists already' preview vol.nii -o sheet.png
+expect 0 '' preview vol.nii.gz --labels vol.nii --planes -o planes.png
+expect 4 'does not lie in the place' preview vol.nii --labels "$small/flat-v1.nii" -o no.png
 box=(--box 20,10,40,30@1)
 expect 0 '' info vol.nii.gz
 check "orientation RAS" grep -q 'RAS' out
@@ -170,7 +178,8 @@ if [ -z "$model" ] || [ "$usable" -ne 0 ]; then
     skip 'real runs: no checkpoint (VKSEG_TEST_MODEL, or vksegdev and assets/models/demo.tsv) or no Vulkan device'
 else
     run=(-m "$model" --family sam -q)
-    expect 0 '' segment vol.nii.gz "${run[@]}" "${box[@]}" -o one.nii --report one.json
+    expect 0 '' segment vol.nii.gz "${run[@]}" "${box[@]}" -o one.nii --report one.json --overlay one.png
+    check "three planes" test -s one.png
     expect 0 '' segment ct.pgm "${run[@]}" --box 20,10,40,30 -o one.npy
     tail -c +$((353 + 64 * 48)) one.nii | head -c $((64 * 48)) >slice.raw
     tail -c $((64 * 48)) one.npy >image.raw

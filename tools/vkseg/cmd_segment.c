@@ -28,7 +28,9 @@ const struct option segment_options[] = {
       "Labels of a volume: .nii.gz or .nii, in the place of the input." },
     { "multimask", 0, NULL, 0, "All three candidate masks of each object, not only the best single one." },
     { "first-mask", 0, NULL, 0, "The decoder's first mask, also of families that answer with the best of three." },
-    { "overlay", 0, "FILE.png", 0, "The image with masks and prompts drawn on it." },
+    { "overlay", 0, "FILE.png", 0,
+      "The image with masks and prompts drawn on it; of a volume three planes "
+      "through the centre of the labels." },
     { "logits", 0, "FILE.npy", 0, "Low-res mask logits before any threshold, float32." },
     { "iou", 0, "FILE.json", 0, "Predicted IoU of every mask." },
     { "report", 0, "FILE.json", 0, "What was done with what: model, hashes, prompts, device, times." },

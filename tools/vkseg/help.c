@@ -31,6 +31,7 @@ static const char overview[] =
     "  info    FILE                            what a checkpoint or an image is\n"
     "  devices                                 what can run, what each can do\n"
     "  eval    PREDICTION TRUTH                Dice and distances, label by label\n"
+    "  preview VOLUME [--labels L] -o PNG      slices or three planes as a picture\n"
     "  bench   -m MODEL                        how long it takes, if it is right\n"
     "  help    [TOPIC]                         this, or one of the topics below\n"
     "  --version [--json]\n"
@@ -201,6 +202,7 @@ static const struct topic topics[] = {
     { "eval", "how well a label map agrees with the truth", eval_text, eval_options },
     { "bench", "how long a model takes on a device", bench_text, bench_options },
     { "prompts", "points, boxes, masks, and the file for --prompts", prompts_text, NULL },
+    { "preview", "a contact sheet of a volume and its labels", preview_text, preview_options },
     { "volumes", "2D models on volumes, slice by slice", volumes_text, NULL },
     { "models", "which checkpoints this version reads", models_text, NULL },
     { "exit-codes", "what the numbers mean", exit_codes_text, NULL },

@@ -16,6 +16,19 @@ const char eval_text[] =
     "With --min-dice every label must reach it, else the exit code is 11.\n"
     "\n";
 
+const char preview_text[] =
+    "vkseg preview VOLUME [--labels LABELS] -o SHEET.png\n"
+    "\n"
+    "  vkseg preview ct.nii.gz -o ct.png\n"
+    "  vkseg preview ct.nii.gz --labels liver.nii.gz -o sheet.png --tiles 12\n"
+    "  vkseg preview ct.nii.gz --labels liver.nii.gz --planes -o planes.png\n"
+    "\n"
+    "A contact sheet of slices (over the extent of the labels, if there are any), or\n"
+    "three planes through the centre of the labels. The patient's right is at the\n"
+    "left, anterior and superior are up; letters at the edges (R L A P S I) say so,\n"
+    "and the number of the slice stands in the corner (k: the third index).\n"
+    "\n";
+
 const char volumes_text[] =
     "Volumes: a 2D model on slices, labels in the place of the input\n"
     "\n"

@@ -2,6 +2,6 @@
 #ifndef VKSEG_CLI_HELP_VOLUMES_H
 #define VKSEG_CLI_HELP_VOLUMES_H
 
-extern const char eval_text[], volumes_text[];
+extern const char eval_text[], preview_text[], volumes_text[];
 
 #endif

@@ -11,8 +11,8 @@ static const struct {
     const char *name;
     int (*run)(int count, char **words);
 } commands[] = {
-    { "segment", cmd_segment }, { "encode", cmd_encode }, { "info", cmd_info }, { "devices", cmd_devices },
-    { "eval", cmd_eval },       { "bench", cmd_bench },   { "help", cmd_help },
+    { "segment", cmd_segment }, { "encode", cmd_encode },   { "info", cmd_info },   { "devices", cmd_devices },
+    { "eval", cmd_eval },       { "preview", cmd_preview }, { "bench", cmd_bench }, { "help", cmd_help },
 };
 
 enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
@@ -59,7 +59,8 @@ static int fail_unknown(const char *word)
 int main(int count, char **words)
 {
     if (count < 2) {
-        fail(BAD_USAGE, NULL, "nothing to do. The commands are segment, encode, info, devices, eval and help.");
+        fail(BAD_USAGE, NULL,
+             "nothing to do. The commands are segment, encode, info, devices, eval, preview and help.");
         fprintf(stderr, "       vkseg help            explains them\n"
                         "       vkseg segment ct.png -m medsam_vit_b.pth --box 95,255,190,350 -o liver.png\n");
         return BAD_USAGE;

@@ -16,7 +16,7 @@
 
 static const char *const USAGE = "vkseg segment VOLUME -m MODEL --box x0,y0,x1,y1@SLICE -o OUT.nii.gz";
 
-enum { OUT_LABELS, OUT_REPORT, OUT_COUNT };
+enum { OUT_LABELS, OUT_OVERLAY, OUT_REPORT, OUT_COUNT };
 
 struct job {
     const struct args *args;
@@ -50,6 +50,7 @@ static int check_outputs(struct job *job)
                         "--%s is for single images.", flat[i]);
     }
     job->outputs[OUT_LABELS] = (struct output){ "-o", args_value(args, "output"), ".nii .nii.gz", 1 };
+    job->outputs[OUT_OVERLAY] = (struct output){ "--overlay", args_value(args, "overlay"), ".png", 1 };
     job->outputs[OUT_REPORT] = (struct output){ "--report", args_value(args, "report"), ".json", 1 };
     int given = job->settings.is_json;
     for (int i = 0; i < OUT_COUNT; i++)
@@ -301,10 +302,23 @@ static int write_labels(struct job *job, const char *path)
     return status ? fail_status(status, STAGE_OUTPUT, path) : 0;
 }
 
+static int write_overlay(struct job *job, const char *path)
+{
+    vks_label_map map = { .voxels = job->slices.labels, .type = VKS_PIXEL_U16 };
+    memcpy(map.size, job->volume.view.size, sizeof map.size);
+    vks_io_view_params params = { .struct_size = sizeof params,
+                                  .window_centre = job->window.level,
+                                  .window_width = job->window.width };
+    vks_status status = vks_io_write_planes(path, &job->volume.view, &map, &params, job->settings.may_overwrite);
+    return status ? fail_status(status, STAGE_OUTPUT, path) : 0;
+}
+
 static int write_outputs(struct job *job)
 {
     const char *labels = job->outputs[OUT_LABELS].path, *report = job->outputs[OUT_REPORT].path;
     int code = labels ? write_labels(job, labels) : 0;
+    if (!code && job->outputs[OUT_OVERLAY].path)
+        code = write_overlay(job, job->outputs[OUT_OVERLAY].path);
     if (!code && report)
         code = write_report(job, report);
     for (int i = 0; !code && job->settings.verbosity && i < OUT_COUNT; i++) {
