@@ -1,13 +1,14 @@
-/* matmul.c: host half of linear layers. Three families: `matmul_vec` (cpu class, packed panels), `matmul_coopmat` (f16
- * operands, cooperative matrices) and `matmul` (portable). */
+/* matmul.c: host half of linear layers. Four families: `matmul_vec` (cpu class, packed panels), `matmul_coopmat` (f16
+ * operands, cooperative matrices), `matmul_tile` (GPUs) and `matmul` (portable). */
 #include "graph/op.h"
 #include "ops.h"
 
 #include "matmul.h"
+#include "matmul_tiles.h"
 #include "row_panels.h"
 
 enum kind { MULTIPLY, PACK_WEIGHTS, PACK_ROWS, PACK_HALF };
-enum { VEC, COOPMAT, PORTABLE };           /* indices into vkr_matmul_choices */
+enum { VEC, COOPMAT, TILE, PORTABLE };     /* indices into vkr_matmul_choices */
 
 struct params {
     enum kind kind;
@@ -85,86 +86,39 @@ static bool fits_vec(const void *shape, const struct vkr_target *target)
            vkr_groups(p->n, MATMUL_PANEL) <= target->caps.max_groups[1] && p->batch <= target->caps.max_groups[2];
 }
 
-/* ---- cooperative matrices: which tile ------------------------------------------------------------------------- */
-
-/* A workgroup of waves_m x waves_n subgroups, each of count_m x count_n fragments. */
-struct tile { uint32_t waves_m, waves_n, count_m, count_n; };
-
-/* Wide tiles read less, small ones fill the device when there is little to do. */
-static const struct tile tiles[] = { { 4, 2, 2, 4 }, { 2, 2, 2, 4 }, { 2, 2, 2, 2 } };
-
-static uint32_t tile_m(const struct tile *t, const struct vkr_caps *caps)
-{
-    return t->waves_m * t->count_m * caps->coopmat_m;
-}
-
-static uint32_t tile_n(const struct tile *t, const struct vkr_caps *caps)
-{
-    return t->waves_n * t->count_n * caps->coopmat_n;
-}
-
-static uint32_t tile_local(const struct tile *t, const struct vkr_caps *caps)
-{
-    return t->waves_m * t->waves_n * caps->subgroup_size;
-}
-
-static bool tile_runs(const struct tile *t, const struct vkr_caps *caps)
-{
-    uint32_t local = tile_local(t, caps), m = tile_m(t, caps), n = tile_n(t, caps);
-    uint32_t shared = (m + n) * (MATMUL_COOPMAT_DEPTH / 8 + 1) * 16 + t->waves_m * t->waves_n * caps->coopmat_m * caps->coopmat_n * 4;
-    uint32_t loads = MATMUL_COOPMAT_DEPTH / 8;
-    return caps->coopmat_m && local <= caps->max_invocations && shared <= caps->max_shared && m * loads % local == 0 &&
-           n * loads % local == 0;
-}
-
-/* Workgroups that run at once, roughly: what a last, half-empty wave is measured by. */
-static uint32_t width_of(const struct vkr_caps *caps)
-{
-    return caps->device_class == VKR_CLASS_DISCRETE ? 128 : 16;
-}
-
-/* The tile with the least work in whole waves; a small tile's outputs cost more, having fewer uses of each operand. NULL:
- * none runs here. */
-static const struct tile *pick_tile(uint32_t m, uint32_t n, uint32_t batch, const struct vkr_caps *caps)
-{
-    const struct tile *best = NULL;
-    double least = 0;
-    for (size_t i = 0; i < sizeof tiles / sizeof *tiles; i++) {
-        const struct tile *t = &tiles[i];
-        if (!tile_runs(t, caps))
-            continue;
-        double tm = tile_m(t, caps), tn = tile_n(t, caps), width = width_of(caps);
-        double waves = vkr_groups((uint64_t)vkr_groups(m, (uint32_t)tm) * vkr_groups(n, (uint32_t)tn) * batch, (uint32_t)width);
-        double cost = waves * tm * tn * (1 + 24 / tm + 24 / tn);
-        if (!best || cost < least) {
-            best = t;
-            least = cost;
-        }
-    }
-    return best;
-}
-
 static bool fits_coopmat(const void *shape, const struct vkr_target *target)
 {
     const struct params *p = shape;
     const struct vkr_caps *caps = &target->caps;
     const bool forced = vkr_options_forced(&target->options, "matmul") != NULL;
-    const struct tile *t = pick_tile(p->m, p->n, p->batch, caps);
+    const struct matmul_fragments *t = matmul_pick_fragments(p->m, p->n, p->batch, caps);
     if (!p->half || !t || (!forced && (caps->device_class == VKR_CLASS_CPU || p->m < 32 || p->n < 32 || p->k < 32)))
         return false;
-    uint64_t x = (uint64_t)p->batch * vkr_groups(p->m, tile_m(t, caps)) * tile_m(t, caps) * half_row(p->k) * 2;
-    uint64_t w = (uint64_t)(p->w_batch ? p->batch : 1) * vkr_groups(p->n, tile_n(t, caps)) * tile_n(t, caps) * half_row(p->k) * 2;
+    uint64_t x = (uint64_t)p->batch * vkr_groups(p->m, fragments_m(t, caps)) * fragments_m(t, caps) * half_row(p->k) * 2;
+    uint64_t w = (uint64_t)(p->w_batch ? p->batch : 1) * vkr_groups(p->n, fragments_n(t, caps)) * fragments_n(t, caps) * half_row(p->k) * 2;
     return x <= caps->max_binding && w <= caps->max_binding && caps->max_storage_buffers >= 5 &&
-           vkr_groups(p->m, tile_m(t, caps)) <= caps->max_groups[0] && vkr_groups(p->n, tile_n(t, caps)) <= caps->max_groups[1] &&
+           vkr_groups(p->m, fragments_m(t, caps)) <= caps->max_groups[0] && vkr_groups(p->n, fragments_n(t, caps)) <= caps->max_groups[1] &&
+           p->batch <= caps->max_groups[2];
+}
+
+static bool fits_tile(const void *shape, const struct vkr_target *target)
+{
+    const struct params *p = shape;
+    const struct vkr_caps *caps = &target->caps;
+    const bool forced = vkr_options_forced(&target->options, "matmul") != NULL;
+    const struct matmul_tile *t = matmul_pick_tile(p->m, p->n, p->batch, caps);
+    return t && p->k % 4 == 0 && caps->max_storage_buffers >= 5 && (forced || (caps->device_class != VKR_CLASS_CPU && p->m >= 16)) &&
+           vkr_groups(p->m, t->m) <= caps->max_groups[0] && vkr_groups(p->n, t->n) <= caps->max_groups[1] &&
            p->batch <= caps->max_groups[2];
 }
 
 const struct vkr_choice vkr_matmul_choices[] = {
     { "matmul_vec", "vec", VKR_CAP_VEC8, true, fits_vec },
     { "matmul_coopmat", "f16", VKR_CAP_F16 | VKR_CAP_F16_MATH | VKR_CAP_COOPMAT, false, fits_coopmat },
+    { "matmul_tile", "f32", 0, false, fits_tile },
     { "matmul", "f32", 0, false, NULL },
 };
-const uint32_t vkr_matmul_choice_count = 3;
+const uint32_t vkr_matmul_choice_count = 4;
 
 static vks_status lower_pack(struct vkr_lower *l, const struct params *p, struct vkr_tensor *const *in, struct vkr_tensor *out)
 {
@@ -232,14 +186,14 @@ static vks_status lower_half(struct vkr_lower *l, const struct params *p, struct
 static vks_status lower_coopmat(struct vkr_lower *l, const struct params *p, struct vkr_tensor *const *in, struct vkr_tensor *out)
 {
     const struct vkr_caps *caps = &vkr_lower_target(l)->caps;
-    const struct tile *t = pick_tile(p->m, p->n, p->batch, caps);
-    uint32_t row4 = half_row(p->k) / 8, groups_m = vkr_groups(p->m, tile_m(t, caps)), groups_n = vkr_groups(p->n, tile_n(t, caps));
+    const struct matmul_fragments *t = matmul_pick_fragments(p->m, p->n, p->batch, caps);
+    uint32_t row4 = half_row(p->k) / 8, groups_m = vkr_groups(p->m, fragments_m(t, caps)), groups_n = vkr_groups(p->n, fragments_n(t, caps));
     struct matmul_args args = { .m = p->m, .n = p->n, .k = p->k, .act = (uint32_t)p->act, .flags = in[2] ? 1u : 0u,
-        .x_batch = groups_m * tile_m(t, caps) * row4, .w_batch = p->w_batch ? groups_n * tile_n(t, caps) * row4 : 0 };
+        .x_batch = groups_m * fragments_m(t, caps) * row4, .w_batch = p->w_batch ? groups_n * fragments_n(t, caps) * row4 : 0 };
     return vkr_emit(l, &(struct vkr_dispatch){ .shader = "matmul_coopmat", .variant = in[3] ? "f16_add" : "f16",
         .bind = { in[0], in[1], in[2] ? in[2] : in[0], out, in[3] }, .bind_count = in[3] ? 5 : 4, .writes = 1u << 3,
         .args = &args, .args_size = sizeof args, .groups = { groups_m, groups_n, p->batch },
-        .constants = { tile_local(t, caps), caps->coopmat_m, caps->coopmat_n, caps->coopmat_k, t->waves_m, t->waves_n, t->count_m,
+        .constants = { fragments_local(t, caps), caps->coopmat_m, caps->coopmat_n, caps->coopmat_k, t->waves_m, t->waves_n, t->count_m,
                        t->count_n }, .constant_count = 8 });
 }
 
@@ -259,11 +213,21 @@ static vks_status lower(struct vkr_lower *l, const void *params, struct vkr_tens
     bool half = in[1]->desc.dtype == VKR_F16;
     struct matmul_args args = { .m = p->m, .n = p->n, .k = p->k, .act = (uint32_t)p->act, .x_batch = p->m * p->k,
         .w_batch = p->w_batch ? p->n * p->k : 0, .flags = in[2] ? 1u : 0u };
-    return vkr_emit(l, &(struct vkr_dispatch){ .shader = "matmul",
-        .variant = in[3] ? (half ? "f16_add" : "f32_add") : (half ? "f16" : "f32"),
+    struct vkr_dispatch d = { .shader = "matmul", .variant = in[3] ? (half ? "f16_add" : "f32_add") : (half ? "f16" : "f32"),
         .bind = { in[0], in[1], in[2] ? in[2] : in[0], out, in[3] }, .bind_count = in[3] ? 5 : 4, .writes = 1u << 3,
         .args = &args, .args_size = sizeof args,
-        .groups = { vkr_groups(p->m, MATMUL_TILE), vkr_groups(p->n, MATMUL_TILE), p->batch } });
+        .groups = { vkr_groups(p->m, MATMUL_TILE), vkr_groups(p->n, MATMUL_TILE), p->batch } };
+    if (p->choice == TILE) {
+        const struct matmul_tile *t = matmul_pick_tile(p->m, p->n, p->batch, &vkr_lower_target(l)->caps);
+        d.shader = "matmul_tile";
+        d.groups[0] = vkr_groups(p->m, t->m);
+        d.groups[1] = vkr_groups(p->n, t->n);
+        d.constants[0] = matmul_tile_local(t);
+        d.constants[1] = t->m;
+        d.constants[2] = t->n;
+        d.constant_count = 3;
+    }
+    return vkr_emit(l, &d);
 }
 
 static double cost(const void *params, const struct vkr_desc *in, uint32_t count, const struct vkr_desc *out)
@@ -322,8 +286,8 @@ static struct vkr_tensor *build_coopmat(struct vkr_graph *g, const struct params
                                         struct vkr_tensor *bias, struct vkr_tensor *residual)
 {
     const struct vkr_caps *caps = &vkr_graph_target(g)->caps;
-    const struct tile *t = pick_tile(p->m, p->n, p->batch, caps);
-    uint32_t m = tile_m(t, caps), n = tile_n(t, caps);
+    const struct matmul_fragments *t = matmul_pick_fragments(p->m, p->n, p->batch, caps);
+    uint32_t m = fragments_m(t, caps), n = fragments_n(t, caps);
     struct params rows = { .kind = PACK_HALF, .batch = p->batch, .m = p->m, .k = p->k, .padded = vkr_groups(p->m, m) * m };
     struct params weights = { .kind = PACK_HALF, .batch = p->w_batch ? p->batch : 1, .m = p->n, .k = p->k,
                               .padded = vkr_groups(p->n, n) * n };

@@ -48,18 +48,18 @@ static void test_families(void **state)
     (void)state;
     const struct vkr_caps minimum = vkr_caps_minimum(), lavapipe = vkr_caps_lavapipe(), phone = vkr_caps_phone();
     struct vkr_caps desktop = vkr_caps_desktop(), software = lavapipe;
-    expect(&minimum, 4096, 768, VKR_F32, "matmul");
-    expect(&phone, 4096, 768, VKR_F16, "matmul");
+    expect(&minimum, 4096, 768, VKR_F32, "matmul");             /* four storage buffers */
+    expect(&phone, 4096, 768, VKR_F16, "matmul_tile");
     expect(&lavapipe, 4096, 768, VKR_F32, "matmul_vec");
     bool built = vkr_variant_built("matmul_coopmat", "f16", NULL);
-    expect(&desktop, 4096, 768, VKR_F16, built ? "matmul_coopmat" : "matmul");
-    expect(&desktop, 4096, 768, VKR_F32, "matmul");             /* f32 weights are the exact path */
+    expect(&desktop, 4096, 768, VKR_F16, built ? "matmul_coopmat" : "matmul_tile");
+    expect(&desktop, 4096, 768, VKR_F32, "matmul_tile");             /* f32 weights are the exact path */
     expect(&desktop, 7, 768, VKR_F16, "matmul");                /* a decoder's few tokens fill no fragment */
     software.bits |= VKR_CAP_COOPMAT;                           /* recent lavapipe: it can, and is slow at it */
     software.coopmat_m = software.coopmat_n = software.coopmat_k = 8;
     expect(&software, 4096, 768, VKR_F16, "matmul_vec");
     desktop.bits &= ~(uint64_t)VKR_CAP_COOPMAT;
-    expect(&desktop, 4096, 768, VKR_F16, "matmul");
+    expect(&desktop, 4096, 768, VKR_F16, "matmul_tile");
 }
 
 /* Attention of `tokens` tokens with heads of 64; `half`: operands may be rounded. */
@@ -115,7 +115,7 @@ static void test_tiles(void **state)
     assert_string_equal(small.shader, "matmul_coopmat");
     assert_int_equal(small.groups[0], 256);
     desktop.max_shared = 8192;
-    expect(&desktop, 16384, 4096, VKR_F16, "matmul");
+    expect(&desktop, 16384, 4096, VKR_F16, "matmul");           /* within the minimum everywhere */
     desktop = vkr_caps_desktop();
     desktop.subgroup_size = 64;                                 /* AMD: half the fragments a lane, the same tile */
     assert_int_equal(choose(&desktop, 16384, 4096, 768, VKR_F16).constants[0], 512);
