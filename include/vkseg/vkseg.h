@@ -90,7 +90,7 @@ typedef struct vks_model_params {
 } vks_model_params;
 
 /* What a family accepts; bits of vks_model_info.accepts. */
-enum { VKS_ACCEPTS_POINT = 1, VKS_ACCEPTS_BOX = 2, VKS_ACCEPTS_MASK = 4 };
+enum { VKS_ACCEPTS_POINT = 1, VKS_ACCEPTS_BOX = 2, VKS_ACCEPTS_MASK = 4, VKS_ACCEPTS_SUPPORT = 8 };
 
 /* Writes the names of the families that accept all of `accepts` (0: every family), with ", " between them, cut to `size`
  * bytes with the final zero. */
@@ -164,6 +164,20 @@ VKS_API void vks_session_destroy(vks_session **session);
  * A failed call leaves the session without an image. */
 VKS_API vks_status vks_session_set_image(vks_session *session, const vks_image *image);
 
+/* One example of what to segment: an image and its mask, of the same size. The mask has one 8-bit channel; a pixel
+ * belongs to the object unless it is 0. */
+typedef struct vks_example {
+    vks_image image;
+    vks_image mask;
+} vks_example;
+
+/* Shows the session what to segment, for families that accept VKS_ACCEPTS_SUPPORT: 1 to 256 examples, which stay for all
+ * images set later and replace earlier ones. What they say without an image is computed here, once. The session is left
+ * without an image; after a failure also without examples. The pixels are not used after the call. With such a family,
+ * vks_session_predict takes no prompts and gives one mask.
+ * Errors: UNSUPPORTED (a family that takes prompts), ARGUMENT (the sentence names the example), HOST_MEMORY, DEVICE_*. */
+VKS_API vks_status vks_session_set_support(vks_session *session, const vks_example *examples, size_t count);
+
 typedef enum vks_prompt_kind { VKS_PROMPT_POINT, VKS_PROMPT_BOX, VKS_PROMPT_MASK } vks_prompt_kind;
 
 /* One hint about one object. Coordinates are pixels of the original image; (0, 0) is the centre of the top-left pixel. */
@@ -187,7 +201,7 @@ typedef struct vks_masks {
     uint32_t objects, masks_per_object;
     uint32_t width, height;             /* of the original image */
     const uint8_t *mask;                /* 0 or 1, [objects * masks_per_object, height, width] */
-    const float *iou;                   /* predicted IoU, [objects * masks_per_object] */
+    const float *iou;                   /* predicted IoU, [objects * masks_per_object]; NULL: this family predicts none */
     uint32_t logits_width, logits_height;
     const float *logits;                /* low-res, before any threshold, [objects * masks_per_object, lh, lw] */
 } vks_masks;

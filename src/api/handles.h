@@ -42,6 +42,8 @@ struct vks_session {
     int (*progress)(void *user, double fraction, const char *stage);
     void *user;
     struct vkr_slot *slots[FAMILY_FEATURES]; /* the network's features; number 0 is the embedding */
+    struct vkr_slot **support;          /* what the examples say, for families with a support set; else NULL */
+    uint32_t support_slots, support_count;
     struct vkr_plan *encode;            /* made with the first image */
     struct stage_cache decode;
     bool ready;                         /* the slots hold an image's */
@@ -71,6 +73,9 @@ vks_status model_estimate(const struct network *network, const struct vkr_target
 
 /* The hash if it has been computed already. */
 bool model_known_sha256(vks_model *model, char hex[65]);
+
+/* Forgets the examples and the plan made for them; also of a session that has none. */
+void session_clear_support(vks_session *session);
 
 /* Sets session->size from an original image's size. */
 void session_set_size(vks_session *session, uint32_t width, uint32_t height);

@@ -45,7 +45,7 @@ static vks_status result_create(const vks_session *session, uint32_t objects, bo
                                  .width = size->width,
                                  .height = size->height,
                                  .mask = result->mask,
-                                 .iou = result->iou,
+                                 .iou = network->unscored ? NULL : result->iou,
                                  .logits_width = network->low,
                                  .logits_height = network->low,
                                  .logits = result->logits };
@@ -156,7 +156,9 @@ static vks_status read_masks(struct decoding *d, const struct batch *batch, stru
     VKS_TRY(reserve(d, all * each + all));
     float *iou = d->buffer + all * each;
     VKS_TRY(vkr_plan_read(plan, "masks", d->buffer, all * each * sizeof(float)));
-    VKS_TRY(vkr_plan_read(plan, "iou", iou, all * sizeof(float)));
+    memset(iou, 0, all * sizeof *iou);
+    if (!network->unscored)
+        VKS_TRY(vkr_plan_read(plan, "iou", iou, all * sizeof(float)));
     for (uint32_t i = 0; i < batch->key.objects; i++) {
         const float *masks = d->buffer + i * (size_t)made * each, *scores = iou + i * (size_t)made;
         uint32_t first = d->result->first;

@@ -43,6 +43,7 @@ void vks_session_destroy(vks_session **session)
     vkr_plan_destroy(&dead->encode);
     for (uint32_t i = 0; i < FAMILY_FEATURES; i++)
         vkr_slot_destroy(&dead->slots[i]);
+    session_clear_support(dead);
     vks_model_destroy(&dead->model);
     vkr_free(dead);
 }
@@ -116,7 +117,12 @@ static void build_encode(void *user, struct vkr_graph *graph, struct stage_key k
     const vks_session *session = user;
     const struct network *network = session->model->network;
     (void)key;
-    network->family->encode(network, (struct nn){ graph, session->model->half }, session->slots);
+    const struct nn n = { graph, session->model->half };
+    const struct support_set set = { session->support_count, session->support };
+    if (network->family->support)
+        network->family->encode_with(network, n, &set, session->slots);
+    else
+        network->family->encode(network, n, session->slots);
 }
 
 static vks_status make_encode_plan(vks_session *session)
@@ -157,6 +163,9 @@ vks_status vks_session_set_image(vks_session *session, const vks_image *image)
 {
     VKS_REQUIRE(session && image, VKS_ERR_ARGUMENT, "vks_session_set_image: session and image must not be NULL");
     session->ready = false;
+    VKS_REQUIRE(!session->model->network->family->support || session->support_count > 0, VKS_ERR_ARGUMENT,
+                "the family %s is shown by examples what to segment; call vks_session_set_support first",
+                session->model->network->family->name);
     VKS_TRY(image_validate(image));
     VKS_TRY(report(session, 0, "prepare"));
     double start = clock_ms();

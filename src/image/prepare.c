@@ -53,21 +53,33 @@ static void fill(const struct prepared *out, const uint8_t *resized, uint32_t ch
     }
 }
 
+/* Pillow's weights, ITU-R 601-2 in 16 bits. */
+static void to_grey(uint8_t *pixels, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const uint8_t *p = pixels + 3 * i;
+        pixels[i] = (uint8_t)((p[0] * 19595u + p[1] * 38470u + p[2] * 7471u + 0x8000u) >> 16);
+    }
+}
+
 static vks_status run(const struct image_spec *spec, struct image_reader *reader, struct prepared *out)
 {
     uint8_t *resized = NULL;
     float table[3][256];
-    const size_t count = (size_t)out->resized_width * out->resized_height * reader->channels;
-    VKS_TRY(vkr_alloc(count, 1, "resized pixels", (void **)&resized));
+    const size_t pixels = (size_t)out->resized_width * out->resized_height;
+    const uint32_t channels = spec->grey ? 1 : reader->channels;
+    VKS_TRY(vkr_alloc(pixels, reader->channels, "resized pixels", (void **)&resized));
     vks_status status = resample(reader, spec->filter, out->resized_width, out->resized_height, resized);
     if (status == VKS_OK)
         status = vkr_alloc((size_t)out->side * out->side, 3 * sizeof(float), "model pixels", (void **)&out->pixels);
     if (status == VKS_OK) {
+        if (channels < reader->channels)
+            to_grey(resized, pixels);
         if (spec->normalisation == IMAGE_MIN_MAX)
-            min_max_table(resized, count, table);
+            min_max_table(resized, pixels * channels, table);
         else
             mean_std_table(spec, table);
-        fill(out, resized, reader->channels, table);
+        fill(out, resized, channels, table);
     }
     vkr_free(resized);
     return status;

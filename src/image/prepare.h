@@ -18,6 +18,7 @@ struct image_spec {
     enum resample_filter filter;
     bool keep_aspect;           /* longest side becomes `side`; the rest, right and below, is zero after normalising */
     enum image_normalisation normalisation;
+    bool grey;                  /* colours become their luma first, as Pillow's mode "L"; `pixels` has three equal channels */
     float divisor;              /* IMAGE_MEAN_STD: 1 where mean and std are in 0..255, 255 where they are in 0..1 */
     float mean[3], std[3];
 };

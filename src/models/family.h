@@ -45,6 +45,7 @@ struct network {
     bool whole_prompts;                /* prompt_frame.whole */
     uint32_t masks;                    /* per object in "masks" and "iou": number 0 is the single mask, the others are
                                           the candidates of VKS_PREDICT_MULTIMASK */
+    bool unscored;                     /* no output "iou": it predicts none */
     float mask_limit;                  /* logits of a mask prompt are cut to -limit..limit; 0: they are not */
     struct mask_stability stability;   /* whether number 0 stands for itself */
     uint64_t parameters;               /* elements of the used tensors */
@@ -55,6 +56,13 @@ struct network {
 struct decode_shape {
     uint32_t objects, tokens;
     bool mask;
+};
+
+/* Examples of what to segment, for families that take them instead of prompts. */
+enum { SUPPORT_MOST = 256 };
+struct support_set {
+    uint32_t count;                /* 1..SUPPORT_MOST */
+    struct vkr_slot *const *slots; /* as support_slot describes them; NULL (estimates): inputs "support.N" instead */
 };
 
 struct family {
@@ -85,6 +93,15 @@ struct family {
 
     /* Adds the tensors of the synthetic model `name` (synthetic.def), as a published file calls them. NULL: none. */
     void (*tensors)(const char *name, struct schema *schema);
+
+    /* Families with a support set; NULL in all others. support_slot: the shape of the index-th slot that keeps what
+     * `supports` examples say without an image; false past the last. Slot 0 holds their mean, [1, side, side, 2]: image
+     * and label, which the host writes. support: input "supports" [count, side, side, 2] -> slots 1... encode_with:
+     * encode for these examples. */
+    bool (*support_slot)(const struct network *network, uint32_t supports, uint32_t index, struct vkr_desc *desc);
+    void (*support)(const struct network *network, struct nn n, const struct support_set *set);
+    void (*encode_with)(const struct network *network, struct nn n, const struct support_set *set,
+                        struct vkr_slot *const *slots);
 
     /* Fills `dst` with the parameter `name` as the builders call it, weights and derived constants alike. */
     vks_status (*read)(const struct network *network, const char *name, const struct vkr_desc *desc, void *dst);

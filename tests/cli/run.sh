@@ -332,6 +332,28 @@ else
         skip 'vksegdev was not given'
     fi
 
+    # Examples instead of prompts.
+    expect 2 'not shown examples' segment ct.pgm "${run[@]}" --support . -o s.png
+    if [ -n "$vksegdev" ]; then
+        "$vksegdev" synth "$root/assets/golden/universeg_toy/weights.tsv" -o u.safetensors >out 2>err || cat err
+        shown=(segment ct.pgm -m u.safetensors --model-option image_size=32 -q)
+        mkdir examples
+        for i in 1 2 3 4 5; do
+            cp ct.pgm "examples/$i.pgm"
+            cp ct.pgm "examples/${i}_label.pgm"
+        done
+        expect 2 'nothing says what to segment' "${shown[@]}" -o s.png
+        expect 2 'takes no prompt of this kind' "${shown[@]}" --point 20,20 -o s.png
+        expect 2 'cannot be mixed with --box' "${shown[@]}" --support examples "${box[@]}" -o s.png
+        expect 3 'cannot be opened' "${shown[@]}" --support nowhere -o s.png
+        expect 0 '' "${shown[@]}" --support examples -o s.png --report sr.json
+        check "a mask from examples" test -s s.png
+        check "no IoU is invented" bash -c "! grep -q IoU out && grep -q '\"predicted_iou\": null' sr.json"
+        rm examples/3_label.pgm
+        expect 4 "'3.pgm' has no mask" "${shown[@]}" --support examples -o s2.png
+        rm examples/*
+        expect 4 'the folder is empty' "${shown[@]}" --support examples -o s2.png
+    fi
     # Ctrl-C: whenever it comes, there is a whole output and exit code 0, or none and 130.
     for delay in 0.05 0.2 0.5; do
         rm -f stop*

@@ -1,6 +1,7 @@
 /* cmd_segment.c: one image and prompts to masks. Cheap checks come first, the device last, outputs after everything. */
 #include "commands.h"
 
+#include "examples.h"
 #include "hints.h"
 #include "interrupt.h"
 #include "message.h"
@@ -22,6 +23,7 @@ const struct option segment_options[] = {
     { "mask-prompt", 0, "FILE.npy", 1, "Low-res logits of an earlier run (--logits)." },
     { "object", 0, NULL, 1, "Starts a new object; prompts after it belong to it." },
     { "prompts", 0, "FILE.json", 0, "All prompts from a file; see `vkseg help prompts`." },
+    { "support", 0, "DIR", 0, "Examples instead of prompts: images with their masks; see `vkseg help prompts`." },
     { .help = "Outputs" },
     { "output", 'o', "FILE", 0,
       "Masks: .png (0/255; several objects: palette), .npy (0/1) or .json (COCO RLE). "
@@ -57,6 +59,7 @@ struct segment {
     struct args args;
     struct settings settings;
     struct hints hints;
+    struct examples examples;
     struct input input;
     struct run run;
     struct output outputs[OUT_COUNT];
@@ -71,6 +74,7 @@ static void segment_close(struct segment *segment)
     run_close(&segment->run);
     input_close(&segment->input);
     hints_free(&segment->hints);
+    examples_free(&segment->examples);
     args_free(&segment->args);
 }
 
@@ -100,7 +104,10 @@ static int check_outputs(struct segment *segment, const char *image)
 static int prepare(struct segment *segment)
 {
     /* Prompts before surplus words: `--point 12 30` is a mistake about points. */
-    int code = args_word(&segment->args, 0) ? hints_read(&segment->args, &segment->hints) : 0;
+    const char *support = args_value(&segment->args, "support");
+    int code = args_word(&segment->args, 0) && !support ? hints_read(&segment->args, &segment->hints) : 0;
+    if (!code && support)
+        code = examples_refuse_prompts(&segment->args);
     if (!code)
         code = args_expect_words(&segment->args, 1, "segment", USAGE);
     if (!code)
@@ -125,6 +132,11 @@ static int prepare(struct segment *segment)
         code = run_inspect(&segment->settings, &segment->run);
     if (!code)
         code = hints_check_model(&segment->hints, &segment->run.info);
+    if (!code)
+        code = examples_check_model(support, &segment->run.info);
+    if (!code && support)
+        code = examples_read(support, &segment->examples);
+    segment->run.examples = &segment->examples;
     return code;
 }
 
@@ -207,7 +219,10 @@ static void print_masks(const vks_masks *masks)
         printf("object %zu", i / masks->masks_per_object + 1);
         if (masks->masks_per_object > 1)
             printf(" mask %zu", i % masks->masks_per_object + 1);
-        printf(": predicted IoU %.3f, %llu pixels", (double)masks->iou[i], (unsigned long long)area);
+        if (masks->iou)
+            printf(": predicted IoU %.3f, %llu pixels", (double)masks->iou[i], (unsigned long long)area);
+        else
+            printf(": %llu pixels", (unsigned long long)area);
         if (area)
             printf(", within %u,%u,%u,%u", box[0], box[1], box[2], box[3]);
         puts(area ? "" : " (nothing found)");

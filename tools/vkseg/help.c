@@ -122,7 +122,13 @@ static const char prompts_text[] =
     "    {\"points\": [[120, 85], [30, 40, 0]], \"mask\": \"logits.npy\"}\n"
     "  ]}\n"
     "\n"
-    "A point may have a third number: 1 on the object (as without it), 0 not on it.\n";
+    "A point may have a third number: 1 on the object (as without it), 0 not on it.\n"
+    "\n"
+    "UniverSeg takes no prompts but examples, --support DIR: a folder of images with\n"
+    "their masks, 01.png with 01_mask.png (or 01_label.png) and so on, at most 256\n"
+    "pairs. What is not 0 in a mask is the object.\n"
+    "\n"
+    "  vkseg segment scan.png -m universeg.pt --support examples -o mask.png\n";
 
 static const char models_text[] =
     "Models\n"
@@ -139,10 +145,12 @@ static const char models_text[] =
     "  MobileSAM   mobile_sam.pt          points, boxes, masks   Apache-2.0\n"
     "  LiteMedSAM  lite_medsam.pth        boxes                  Apache-2.0\n"
     "  SAM-Med2D   sam-med2d_b.pth        points, boxes, masks   Apache-2.0\n"
+    "  UniverSeg   universeg.pt           none: examples         OpenRAIL++-M\n"
     "\n"
     "SAM: github.com/facebookresearch/segment-anything, \"Model Checkpoints\".\n"
     "MedSAM: github.com/bowang-lab/MedSAM, \"Installation\" and \"Get Started\";\n"
     "LiteMedSAM: its branch of that name.\n"
+    "UniverSeg: github.com/JJGO/UniverSeg, weights for research only.\n"
     "MobileSAM: github.com/ChaoningZhang/MobileSAM, folder weights.\n"
     "SAM-Med2D: github.com/OpenGVLab/SAM-Med2D; --model-option adapters=off leaves\n"
     "its adapters out.\n"
@@ -152,8 +160,8 @@ static const char models_text[] =
     "--family sam or --family medsam.\n"
     "`-m demo` is the bundled model, in builds that have one.\n"
     "`-m synthetic:sam_vit_b` (also sam_vit_l, sam_vit_h, medsam, sam_mini,\n"
-    "sam_med2d, mobile_sam, lite_medsam) is made of random numbers, the same\n"
-    "everywhere: for measuring, not for looking at.\n";
+    "sam_med2d, mobile_sam, lite_medsam, universeg) is made of random numbers, the\n"
+    "same everywhere: for measuring, not for looking at.\n";
 
 static const char exit_codes_text[] =
     "Exit codes\n"

@@ -296,10 +296,11 @@ int hints_check_model(const struct hints *hints, const vks_model_info *info)
         if (!(info->accepts & bits[prompt->kind])) {
             char advice[320], takers[160];
             vks_families(bits[prompt->kind], takers, sizeof takers);
-            snprintf(advice, sizeof advice, "It takes:%s%s%s. Families that take this kind: %s.",
+            snprintf(advice, sizeof advice, "It takes:%s%s%s%s. Families that take this kind: %s.",
                      info->accepts & VKS_ACCEPTS_POINT ? " --point" : "",
                      info->accepts & VKS_ACCEPTS_BOX ? " --box" : "",
-                     info->accepts & VKS_ACCEPTS_MASK ? " --mask-prompt" : "", takers);
+                     info->accepts & VKS_ACCEPTS_MASK ? " --mask-prompt" : "",
+                     info->accepts & VKS_ACCEPTS_SUPPORT ? " --support DIR" : "", takers);
             return fail(BAD_USAGE, advice, "%s: a %s model takes no prompt of this kind: it was not trained with them.",
                         hints->origins[i], info->family);
         }

@@ -92,6 +92,11 @@ static int load_image(const struct settings *settings, const struct input *input
     if (status)
         return fail_status(status, STAGE_RUN, NULL);
     progress_begin(settings->progress, settings->is_quiet);
+    if (run->examples && run->examples->count) {
+        status = vks_session_set_support(run->session, run->examples->list, run->examples->count);
+        if (status)
+            return fail_status(status, STAGE_RUN, run->examples->folder);
+    }
     if (input->embedding)
         status = vks_session_set_embedding(run->session, input->embedding);
     else

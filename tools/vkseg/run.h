@@ -2,6 +2,7 @@
 #ifndef VKSEG_CLI_RUN_H
 #define VKSEG_CLI_RUN_H
 
+#include "examples.h"
 #include "input.h"
 #include "settings.h"
 
@@ -13,6 +14,7 @@ struct run {
     vks_device_info device;
     char sha256[65];           /* of the checkpoint; "" until run_hash */
     double device_ms, load_ms; /* to open the device; device and model together */
+    const struct examples *examples; /* NULL or empty: none */
 };
 
 /* Describes the checkpoint without a device, so that a wrong file costs nothing. Says its licence and its note. */

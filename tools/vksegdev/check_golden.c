@@ -24,9 +24,13 @@ vks_status golden_run(const struct args *args, const char *folder, bool show, st
 {
     struct golden golden = { .args = args, .folder = folder, .show = show };
     vks_status status = golden_open(&golden);
+    bool support = status == VKS_OK && golden_is_support(&golden);
     bool stack = status == VKS_OK && golden_is_stack(&golden);
-    if (stack)
+    if (support)
+        status = golden_support(&golden);
+    else if (stack)
         status = golden_stack(&golden);
+    stack = stack || support;
     if (status == VKS_OK && !stack)
         status = golden_image(&golden);
     if (status == VKS_OK && !stack)

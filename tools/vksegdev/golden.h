@@ -103,4 +103,8 @@ vks_status golden_prompts(struct golden *golden); /* golden_prompts.c: decoder, 
 bool golden_is_stack(const struct golden *golden);
 vks_status golden_stack(struct golden *golden);
 
+/* golden_support.c: all steps of a case with a support set. */
+bool golden_is_support(const struct golden *golden);
+vks_status golden_support(struct golden *golden);
+
 #endif

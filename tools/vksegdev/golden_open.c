@@ -56,6 +56,10 @@ static void describe_options(const json_t *config, char *text, size_t size)
             used += (size_t)snprintf(text + used, size - used, "%s%s=%d", used ? "," : "", keys[i].option,
                                      (int)json_integer_value(value));
     }
+    const json_t *image_size = json_object_get(config, "image_size");
+    if (json_object_get(config, "encoder_blocks")) /* a support set: its last single supports are in the case */
+        used += (size_t)snprintf(text + used, size - used, "trace=1,image_size=%d",
+                                 image_size ? (int)json_integer_value(image_size) : 128);
     json_t *blocks = json_object_get(config, "global_attn_indexes"), *block;
     json_array_foreach(blocks, i, block) used += (size_t)snprintf(text + used, size - used, "%s%d",
                                                                   i      ? "+"
