@@ -21,7 +21,7 @@ class Config:
     depth: int = 6
     heads: int = 6
     window: int = 8
-    whole: tuple = (1, 3, 5)            # blocks with global attention
+    whole: tuple = (2, 5)               # blocks with global attention
     channels: int = 128
     decoder_heads: int = 4
     decoder_depth: int = 2
@@ -117,7 +117,10 @@ class ImageEncoder(nn.Module):
 class Fourier(nn.Module):
     def __init__(self, half):
         super().__init__()
-        self.register_buffer("positional_encoding_gaussian_matrix", torch.randn(2, half))
+        # From less than a period across the image to several: the long ones tell coarse places from the first step on.
+        scale = torch.logspace(math.log10(0.12), math.log10(1.8), half)
+        angle = torch.arange(half) * 2.399963                 # the golden angle: directions never repeat
+        self.register_buffer("positional_encoding_gaussian_matrix", torch.stack([angle.cos(), angle.sin()]) * scale)
 
     def forward(self, at):                                    # [..., 2] in 0..1
         angle = 2 * math.pi * ((2 * at.float() - 1) @ self.positional_encoding_gaussian_matrix)
@@ -267,6 +270,12 @@ class Sam(nn.Module):
                 nn.init.xavier_uniform_(module.weight)
         with torch.no_grad():
             self.image_encoder.pos_embed.copy_(sinusoids(self.config.grid, self.config.width))
+            # Queries and keys alike: tokens and image places that are near each other attend to each other at first.
+            for name, module in self.mask_decoder.named_modules():
+                if "cross_attn" in name or "final_attn" in name:
+                    if isinstance(module, Attention):
+                        nn.init.orthogonal_(module.q_proj.weight, gain=1.3)
+                        module.k_proj.weight.copy_(module.q_proj.weight)
 
     def decode(self, image, of, points, labels, masks=None, given=None):
         """image [B, C, grid, grid]; of [P]: the image of each prompt. -> logits [P, 4, low, low], IoU [P, 4]"""
@@ -274,6 +283,21 @@ class Sam(nn.Module):
         image = image + self.prompt_encoder.dense(masks, given).to(image.dtype)
         return self.mask_decoder(image, self.prompt_encoder.dense_pe().to(image.dtype),
                                  self.prompt_encoder.sparse(points, labels).to(image.dtype))
+
+
+@torch.no_grad()
+def whiten_patches(model, greys):
+    """Starts the patch embedding at the principal components of grey patches of `greys` [N, H, W] in 0..255, each made
+    equally strong, so that fine detail is seen from the first step on."""
+    p = model.config.patch
+    x = (greys.float() - 127.5) / 57
+    x = x.unfold(1, p, p // 2).unfold(2, p, p // 2).reshape(-1, p * p)
+    x = x[x.std(1) > 0.05]
+    covariance = x.T @ x / len(x)
+    values, vectors = torch.linalg.eigh(covariance)
+    width = model.config.width
+    kernels = (vectors / (values + 3e-3).sqrt()).flip(1)[:, :width].T
+    model.image_encoder.patch_embed.proj.weight.copy_(0.4 * kernels.reshape(-1, 1, p, p).expand(-1, 3, -1, -1) / 3)
 
 
 def normalise(pixels):

@@ -38,8 +38,8 @@ class Muon(torch.optim.Optimizer):
             if "momentum" not in state:
                 state["momentum"] = torch.zeros_like(p)
             state["momentum"].lerp_(p.grad, 1 - group["momentum"])
-            update = p.grad.lerp(state["momentum"], group["momentum"])
-            for target, part in zip(p.chunk(pieces), update.chunk(pieces)):
+            update = p.grad.lerp(state["momentum"], group["momentum"]).flatten(1)
+            for target, part in zip(p.flatten(1).chunk(pieces), update.chunk(pieces)):
                 by_shape.setdefault(tuple(part.shape), []).append((target, part))
         for (rows, columns), pairs in by_shape.items():
             turned = orthogonal(torch.stack([part for _, part in pairs]))

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from scipy import ndimage
 
 from generate import SMALLEST
-from model import Config, Sam, normalise
+from model import Config, Sam, normalise, whiten_patches
 from muon import Muon
 from prompts import box_of, centre_of, jitter, some_error
 
@@ -137,10 +137,12 @@ class Batches(torch.utils.data.IterableDataset):
 # ---- losses -----------------------------------------------------------------------------------------------------
 
 def mask_losses(logits, target):
-    """Focal and Dice loss of each mask: logits, target [..., H, W], target may be a share of a pixel."""
+    """Focal and Dice loss of each mask: logits, target [..., H, W], target may be a share of a pixel. Focal is a sum over
+    the size of the object: a mean over the image would leave small objects without a voice."""
     p = logits.sigmoid()
     bce = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
-    focal = (bce * (p - target).abs() ** 1.5).mean((-1, -2))
+    cells = target.shape[-1] * target.shape[-2] / 4096
+    focal = (bce * (p - target).abs()).sum((-1, -2)) / (2 * target.sum((-1, -2)) + 20 * cells)
     dice = 1 - (2 * (p * target).sum((-1, -2)) + 1) / (p.sum((-1, -2)) + target.sum((-1, -2)) + 1)
     return focal, dice
 
@@ -187,7 +189,7 @@ def step_loss(model, boundary, batch, rng, side, progress):
         low = F.interpolate(low, size=(side, side), mode="bilinear", align_corners=False)
     target = F.avg_pool2d(batch["masks"].float()[:, None], config.side // low.shape[-1])
     focal, dice = mask_losses(low, target.expand_as(low))
-    each = 12 * focal + dice
+    each = focal + dice
     single, three = each[:, 0].mean(), each[:, 1:].min(1).values.mean()
     with torch.no_grad():
         got, want = low > 0, target > 0.5
@@ -238,12 +240,13 @@ def main():
     parser.add_argument("--data", type=pathlib.Path, required=True)
     parser.add_argument("--work", type=pathlib.Path, required=True)
     parser.add_argument("--minutes", type=float, default=80)
-    parser.add_argument("--batch", type=int, default=6)
-    parser.add_argument("--prompts", type=int, default=8)
-    parser.add_argument("--peak", type=float, default=1.5e-3, help="of AdamW")
-    parser.add_argument("--peak-inner", type=float, default=0.02, help="of Muon")
+    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--prompts", type=int, default=12)
+    parser.add_argument("--peak", type=float, default=1e-3, help="of AdamW")
+    parser.add_argument("--peak-inner", type=float, default=0.01, help="of Muon")
     parser.add_argument("--warmup", type=int, default=100)
     parser.add_argument("--fine-from", type=float, default=0.6, help="share of the time after which losses are at 128")
+    parser.add_argument("--keep", type=float, default=0.99, help="of the running average, at each step")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
@@ -252,15 +255,21 @@ def main():
     args.work.mkdir(parents=True, exist_ok=True)
     path = args.work / "state.pt"
 
+    shards = Shards(args.data, "validation")
+    shards.refresh()
     model = Sam(Config())
+    whiten_patches(model, torch.from_numpy(shards.parts[0]["grey"][:100]))
     boundary = torch.nn.Linear(model.config.channels, 16)
     average = copy.deepcopy(model).requires_grad_(False)
-    inner = re.compile(r"(blocks|transformer)\..*(qkv|proj|lin1|lin2)\.weight$")
+    inner = re.compile(r"(blocks|transformer)\..*(qkv|proj|lin1|lin2)\.weight$|neck\.[02]\.weight$")
     mapping = [(n, p) for n, p in model.named_parameters() if inner.search(n)]
-    others = [p for n, p in model.named_parameters() if not inner.search(n)] + list(boundary.parameters())
-    optimisers = [Muon(mapping, weight_decay=0.02),
+    # All pixels of a patch pull the same way: at the common rate its brightness would soon drown all else.
+    patches = [model.image_encoder.patch_embed.proj.weight]
+    others = [p for n, p in model.named_parameters() if not inner.search(n) and p is not patches[0]]
+    others += list(boundary.parameters())
+    optimisers = [Muon(mapping, weight_decay=0.02), torch.optim.AdamW(patches, betas=(0.9, 0.98), weight_decay=0),
                   torch.optim.AdamW(others, betas=(0.9, 0.98), weight_decay=0.01)]
-    peaks = [args.peak_inner, args.peak]
+    peaks = [args.peak_inner, args.peak * 0.02, args.peak]
     steps, spent = 0, 0.0
     if path.exists():
         state = torch.load(path, weights_only=True)
@@ -271,8 +280,6 @@ def main():
         steps, spent = state["steps"], state["spent"]
         print(f"going on after {steps} steps, {spent / 60:.1f} minutes", flush=True)
 
-    shards = Shards(args.data, "validation")
-    shards.refresh()
     loader = iter(torch.utils.data.DataLoader(Batches(args.data, args.batch, args.prompts, args.seed + steps),
                                               batch_size=None, num_workers=1, prefetch_factor=3))
     rng = np.random.default_rng(args.seed + 1000 + steps)
@@ -296,7 +303,7 @@ def main():
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
         steps += 1
-        keep = min(0.998, 1 - 1 / (0.25 * steps + 2))
+        keep = min(args.keep, 1 - 1 / (0.05 * steps + 2))
         with torch.no_grad():
             torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - keep)
         now = time.monotonic()
