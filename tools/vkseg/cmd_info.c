@@ -32,8 +32,9 @@ static const char *size_text(double bytes, char out[32])
 
 static const char *accepts_text(uint32_t accepts, char out[64])
 {
-    snprintf(out, 64, "%s%s%s%s", accepts & VKS_ACCEPTS_POINT ? "points " : "", accepts & VKS_ACCEPTS_BOX ? "boxes " : "",
-             accepts & VKS_ACCEPTS_MASK ? "masks " : "", accepts & VKS_ACCEPTS_SUPPORT ? "none: examples (--support)" : "");
+    snprintf(out, 64, "%s%s%s%s", accepts & VKS_ACCEPTS_POINT ? "points " : "",
+             accepts & VKS_ACCEPTS_BOX ? "boxes " : "", accepts & VKS_ACCEPTS_MASK ? "masks " : "",
+             accepts & VKS_ACCEPTS_SUPPORT ? "none: examples (--support)" : "");
     return out;
 }
 

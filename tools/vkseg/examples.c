@@ -114,7 +114,8 @@ static int flatten(vks_io_image *file, const char *path)
 {
     vks_image *view = &file->view;
     if (view->type != VKS_PIXEL_U8)
-        return fail(INPUT_BAD, "Write it with 8 bits, 0 where the object is not.", "'%s': a mask must have 8 bits.", path);
+        return fail(INPUT_BAD, "Write it with 8 bits, 0 where the object is not.", "'%s': a mask must have 8 bits.",
+                    path);
     uint32_t colours = view->channels == 4 ? 3 : view->channels;
     size_t row_bytes = view->row_bytes ? view->row_bytes : (size_t)view->width * view->channels;
     unsigned char *pixels = (unsigned char *)view->pixels;

@@ -12,8 +12,8 @@ struct examples {
     size_t count; /* of `list`; `files` has twice as many */
 };
 
-/* Pairs NAME.EXT with NAME_mask.EXT or NAME_label.EXT in `folder`, in the order of names; a colour mask counts where any
- * channel is not 0. Returns 0 or an exit code. */
+/* Pairs NAME.EXT with NAME_mask.EXT or NAME_label.EXT in `folder`, in the order of names; a colour mask counts where
+ * any channel is not 0. Returns 0 or an exit code. */
 int examples_read(const char *folder, struct examples *out);
 void examples_free(struct examples *examples);
 

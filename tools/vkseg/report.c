@@ -46,7 +46,9 @@ json_t *describe_model(const vks_model_info *info)
     static const struct {
         uint32_t bit;
         const char *name;
-    } kinds[] = { { VKS_ACCEPTS_POINT, "point" }, { VKS_ACCEPTS_BOX, "box" }, { VKS_ACCEPTS_MASK, "mask" },
+    } kinds[] = { { VKS_ACCEPTS_POINT, "point" },
+                  { VKS_ACCEPTS_BOX, "box" },
+                  { VKS_ACCEPTS_MASK, "mask" },
                   { VKS_ACCEPTS_SUPPORT, "support" } };
     json_t *accepts = json_array();
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
@@ -102,10 +104,11 @@ json_t *report_masks(const vks_masks *masks)
         json_t *bounds = area ? json_pack("[I,I,I,I]", (json_int_t)box[0], (json_int_t)box[1], (json_int_t)box[2],
                                           (json_int_t)box[3])
                               : json_null();
-        json_array_append_new(
-            list, json_pack("{s:I, s:I, s:o, s:I, s:o}", "object", (json_int_t)(i / masks->masks_per_object + 1),
-                            "mask", (json_int_t)(i % masks->masks_per_object + 1), "predicted_iou",
-                            masks->iou ? number((double)masks->iou[i]) : json_null(), "area", (json_int_t)area, "bounds", bounds));
+        json_array_append_new(list, json_pack("{s:I, s:I, s:o, s:I, s:o}", "object",
+                                              (json_int_t)(i / masks->masks_per_object + 1), "mask",
+                                              (json_int_t)(i % masks->masks_per_object + 1), "predicted_iou",
+                                              masks->iou ? number((double)masks->iou[i]) : json_null(), "area",
+                                              (json_int_t)area, "bounds", bounds));
     }
     return list;
 }

@@ -12,8 +12,8 @@ struct run {
     vks_session *session;
     vks_model_info info;
     vks_device_info device;
-    char sha256[65];           /* of the checkpoint; "" until run_hash */
-    double device_ms, load_ms; /* to open the device; device and model together */
+    char sha256[65];                 /* of the checkpoint; "" until run_hash */
+    double device_ms, load_ms;       /* to open the device; device and model together */
     const struct examples *examples; /* NULL or empty: none */
 };
 
