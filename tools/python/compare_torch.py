@@ -1,0 +1,125 @@
+#!/usr/bin/env python3
+"""SAM in vkseg and in eager PyTorch: same checkpoint, image and box, in one process, alternately; prints the ratios.
+
+Both outputs are compared before a time is printed. Wall clocks lie on a machine that others use, so CPU seconds of the
+process stand beside them; "ratio" is vkseg / PyTorch (below 1: vkseg is faster), the median of the ratios of neighbours.
+Two operators are timed where they are used, by the device's time stamps: the matmul of [grid^2, C] x [C, C] behind the first
+global attention (its neighbours: PyTorch's, and the BLAS of numpy, OpenBLAS in its wheels), and that attention.
+
+  vksegdev synth TABLE.tsv -o sam.safetensors      # or any SAM checkpoint in f32
+  tools/python/compare_torch.py -m sam.safetensors
+"""
+import argparse
+import re
+import statistics
+import time
+
+import numpy as np
+import torch
+
+import sam_torch
+import vkseg_c
+
+
+def timed(call):
+    wall, cpu = time.perf_counter(), time.process_time()
+    result = call()
+    return result, time.perf_counter() - wall, time.process_time() - cpu
+
+
+def row(name, ours, theirs, flops=0):
+    """ours, theirs: lists of (wall, CPU) of neighbours in time."""
+    ratios = [statistics.median(a[i] / b[i] for a, b in zip(ours, theirs)) for i in (0, 1)]
+    best = [statistics.median(x[i] for x in side) for side in (ours, theirs) for i in (0, 1)]
+    rate = f"  {flops / best[1] * 1e-9:6.1f} and {flops / best[3] * 1e-9:6.1f} GFLOP per CPU second" if flops else ""
+    print(f"{name:34} vkseg {best[0] * 1e3:9.1f} ms wall {best[1] * 1e3:9.1f} CPU | torch {best[2] * 1e3:9.1f} wall "
+          f"{best[3] * 1e3:9.1f} CPU | ratio wall {ratios[0]:.2f} CPU {ratios[1]:.2f}{rate}", flush=True)
+
+
+def difference(what, got, wanted, tolerance):
+    error = float(np.abs(got - wanted).max() / np.abs(wanted).max())
+    print(f"{what}: largest difference {error:.1e} of the largest value (at most {tolerance:.0e})", flush=True)
+    if not error <= tolerance:
+        raise SystemExit(f"the {what}s differ: no times are printed")
+
+
+def test_image(side):
+    """Smooth shapes and noise, the model's side wide and two thirds as high: no resize on either side."""
+    y, x = np.mgrid[0:side * 2 // 3, 0:side] / side
+    noise = np.random.default_rng(1).normal(0, 12, y.shape + (3,))
+    waves = np.stack([np.sin(9 * x + 3 * y), np.cos(7 * y - 2 * x), np.sin(12 * x * y)], -1)
+    return np.clip(128 + 90 * waves + noise, 0, 255).astype(np.uint8)
+
+
+class Profile:
+    """Milliseconds of the encoder's dispatches by node, from the log of options profile=1."""
+    line = re.compile(r"profile encode\s+([\d.]+) ms .*\s(\S+)$")
+
+    def __init__(self):
+        self.nodes = {}
+
+    def __call__(self, text):
+        found = self.line.search(text)
+        if found:
+            self.nodes[found[2]] = self.nodes.get(found[2], 0) + float(found[1]) * 1e-3
+
+    def of(self, pattern):
+        return sum(v for k, v in self.nodes.items() if re.search(pattern, k))
+
+
+def compare_encode(args, session, profile, model, image):
+    ours, theirs, matmul, blas, attention = [], [], ([], []), ([], []), ([], [])
+    name = next(f"blocks.{i}" for i in range(model.depth)
+                if model.t[f"image_encoder.blocks.{i}.attn.rel_pos_h"].shape[0] == 2 * model.grid - 1)
+    tokens, width = model.grid ** 2, model.width
+    x, w, b = torch.randn(tokens, width), torch.randn(width, width), torch.randn(width)
+    x_np, w_np = x.numpy(), w.numpy()
+    q, k, v = (torch.randn(model.heads, tokens, 64) for _ in range(3))
+    rel = [sam_torch.relative(torch.randn(2 * model.grid - 1, 64), model.grid) for _ in range(2)]
+    for _ in range(args.repeats):
+        profile.nodes.clear()
+        _, wall, cpu = timed(lambda: session.encode(image))
+        ours.append((wall, cpu))
+        theirs.append(timed(lambda: model.encode(image))[1:])
+        share = cpu / wall                          # dispatches have a wall clock only
+        for lists, pattern, call in ((matmul, rf"{name}\.attn\.proj\.", lambda: torch.addmm(b, x, w.T)),
+                                     (blas, rf"{name}\.attn\.proj\.", lambda: x_np @ w_np.T),
+                                     (attention, rf"{name}\.attn\.attention",
+                                      lambda: sam_torch.attend_relative(q, k, v, *rel, model.grid, model.grid))):
+            call()                                  # pages and threads are awake
+            spent = profile.of(pattern)
+            lists[0].append((spent, spent * share))
+            lists[1].append(timed(call)[1:])
+    row("image encoder", ours, theirs)
+    row(f"matmul {tokens} x {width} x {width}", *matmul, flops=2 * tokens * width * width)
+    row("the same against numpy's BLAS", *blas, flops=2 * tokens * width * width)
+    row(f"global attention, {tokens} tokens", *attention, flops=4 * model.heads * tokens * tokens * 64)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("-m", "--model", required=True, help="SAM checkpoint in .safetensors, f32")
+    parser.add_argument("--library", default="build/libvkseg.so", help="default: build/libvkseg.so")
+    parser.add_argument("-d", "--device", default="cpu")
+    parser.add_argument("-r", "--repeats", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=2, help="of PyTorch")
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    torch.set_grad_enabled(False)
+    profile = Profile()
+    model = sam_torch.Sam(sam_torch.read_safetensors(args.model))
+    session = vkseg_c.Session(args.library, args.model, args.device, "profile=1", profile)
+    print(f"{session.device()}; PyTorch {torch.__version__}, {args.threads} threads, {torch.backends.cpu.get_cpu_capability()}")
+    image, box = test_image(model.side), (0.2 * model.side, 0.15 * model.side, 0.6 * model.side, 0.5 * model.side)
+    session.encode(image)
+    wanted = model.encode(image)
+    difference("embedding", session.embedding(), wanted.numpy(), 1e-4)
+    difference("mask", session.decode(box), model.decode(wanted, box).numpy(), 1e-3)
+    decodes = [(timed(lambda: session.decode(box))[1:], timed(lambda: model.decode(wanted, box))[1:])
+               for _ in range(5 * args.repeats)]
+    row("prompt and decoder, one box", [a for a, _ in decodes], [b for _, b in decodes])
+    compare_encode(args, session, profile, model, image)
+
+
+if __name__ == "__main__":
+    main()
