@@ -1,9 +1,11 @@
 /* sha256.c: FIPS 180-4, section 6.2, in its own variable names. */
-#include "sha256.h"
+#include "weights/sha256.h"
+
+#include "weights/sha256_blocks.h"
 
 #include <string.h>
 
-static const uint32_t K[64] = {
+const uint32_t sha256_rounds[64] = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
     0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
     0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
@@ -19,7 +21,7 @@ static uint32_t rotate(uint32_t x, unsigned n)
     return x >> n | x << (32 - n);
 }
 
-static void compress(uint32_t state[8], const unsigned char *block)
+static void compress_one(uint32_t state[8], const unsigned char *block)
 {
     uint32_t w[64];
     for (int t = 0; t < 16; t++)
@@ -33,13 +35,27 @@ static void compress(uint32_t state[8], const unsigned char *block)
     uint32_t a = state[0], b = state[1], c = state[2], d = state[3];
     uint32_t e = state[4], f = state[5], g = state[6], h = state[7];
     for (int t = 0; t < 64; t++) {
-        uint32_t t1 = h + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) + ((e & f) ^ (~e & g)) + K[t] + w[t];
+        uint32_t t1 = h + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) + ((e & f) ^ (~e & g)) + sha256_rounds[t] + w[t];
         uint32_t t2 = (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
         h = g, g = f, f = e, e = d + t1;
         d = c, c = b, b = a, a = t1 + t2;
     }
     state[0] += a, state[1] += b, state[2] += c, state[3] += d;
     state[4] += e, state[5] += f, state[6] += g, state[7] += h;
+}
+
+void sha256_portable(uint32_t state[8], const unsigned char *data, size_t blocks)
+{
+    for (size_t i = 0; i < blocks; i++)
+        compress_one(state, data + 64 * i);
+}
+
+static void compress(uint32_t state[8], const unsigned char *data, size_t blocks)
+{
+    if (sha256_x86_runs())
+        sha256_x86(state, data, blocks);
+    else
+        sha256_portable(state, data, blocks);
 }
 
 void sha256_begin(struct sha256 *sha)
@@ -60,11 +76,11 @@ void sha256_add(struct sha256 *sha, const void *data, size_t size)
     }
     if (used) {
         memcpy(sha->block + used, at, 64 - used);
-        compress(sha->state, sha->block);
+        compress(sha->state, sha->block, 1);
         at += 64 - used, size -= 64 - used;
     }
-    for (; size >= 64; at += 64, size -= 64)
-        compress(sha->state, at);
+    compress(sha->state, at, size / 64);
+    at += size / 64 * 64, size %= 64;
     if (size)
         memcpy(sha->block, at, size);
 }

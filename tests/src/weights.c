@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "weights/mapping.h"
 #include "weights/sha256.h"
+#include "weights/sha256_blocks.h"
 
 #include <jansson.h>
 
@@ -165,6 +166,22 @@ static void mapped_and_read_files_agree(void **state)
     free(back);
 }
 
+static void sha256_both_ways(void **state)
+{
+    (void)state;
+    if (!sha256_x86_runs())
+        skip();
+    unsigned char data[5 * 64];
+    uint32_t one[8], two[8];
+    for (size_t i = 0; i < sizeof data; i++)
+        data[i] = (unsigned char)(i * 151 + i / 64 * 7);
+    for (uint32_t i = 0; i < 8; i++)
+        one[i] = two[i] = 0x9e3779b9u * (i + 1);
+    sha256_portable(one, data, 5);
+    sha256_x86(two, data, 5);
+    assert_memory_equal(one, two, sizeof one);
+}
+
 /* FIPS 180-4 examples and the million a's of NIST. */
 static void sha256_vectors(void **state)
 {
@@ -258,7 +275,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(strangers_are_named), cmocka_unit_test(a_length_may_begin_like_a_magic),
         cmocka_unit_test(common_prefixes_go), cmocka_unit_test(views_become_dense),
-        cmocka_unit_test(mapped_and_read_files_agree), cmocka_unit_test(sha256_vectors),
+        cmocka_unit_test(mapped_and_read_files_agree), cmocka_unit_test(sha256_vectors), cmocka_unit_test(sha256_both_ways),
         cmocka_unit_test(memory_runs_out),
     };
     return cmocka_run_group_tests(tests, set_up, clean_up);
