@@ -35,6 +35,14 @@ fi
 
 # The installed program finds its libraries and lists nothing but what is there.
 "$work/prefix/bin/vkseg" --version
+image=$here/../../assets/images/ct_slice.png
+if "$work/prefix/bin/vkseg" devices --json 2>/dev/null | grep -q '"usable": true'; then
+    (cd "$work" && "$work/prefix/bin/vkseg" segment "$image" -m demo --box 39,47,113,166 -o mask.png -q) |
+        grep -E '^object 1: predicted IoU 0\.[5-9]|^object 1: predicted IoU 1\.' ||
+        { echo "the installed program does not segment with -m demo"; exit 1; }
+else
+    echo "SKIPPED: -m demo after installation: no usable Vulkan device"
+fi
 if grep -rIl "$work\|$build" "$work/prefix/include" "$work/prefix/share" 2>/dev/null; then
     echo "an installed file names the build folder"
     exit 1

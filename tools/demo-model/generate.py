@@ -5,6 +5,7 @@ Invariant: nothing but a random generator goes in; no picture that anybody took 
 
     generate.py --sheet sheet.png                    a contact sheet to look at
     generate.py --out DIR --split train --count 4000 shards for train.py
+    generate.py --bundle ../../assets/images         the few images that vkseg ships
     generate.py --png DIR --split test --count 300   images and label maps for evaluate.py
 """
 import argparse
@@ -16,6 +17,7 @@ from scipy import ndimage
 
 from body import ct, mr
 from sights import microscopy, ultrasound
+from prompts import box_of, centre_of
 from shapes import SIDE, tidy
 
 KINDS = ("ct", "mr", "ultrasound", "microscopy")
@@ -110,6 +112,23 @@ def write_pngs(out, split, count):
     (out / "index.json").write_text(json.dumps(index))
 
 
+# What assets/images holds: name, kind, number in the split `bundle`.
+BUNDLE = (("ct_slice", "ct", 14), ("mr_slice", "mr", 4), ("ultrasound", "ultrasound", 2), ("cells", "microscopy", 3))
+
+
+def write_bundle(out):
+    """The bundled images with their label maps; prints the prompts of the largest object of each."""
+    from PIL import Image
+    out.mkdir(parents=True, exist_ok=True)
+    for name, kind, number in BUNDLE:
+        grey, label, good, colours = make(kind, SPLITS["bundle"] + number)
+        Image.fromarray(grey).save(out / f"{name}.png", optimize=True)
+        Image.fromarray(label).save(out / f"{name}_label.png", optimize=True)
+        largest = max(good, key=lambda k: (label == k).sum())
+        box, (x, y) = box_of(label == largest), centre_of(label == largest)
+        print(f"{name}: object {largest} --box {','.join(str(int(v)) for v in box)} --point {int(x)},{int(y)}")
+
+
 def sheet(path, first, rows=6):
     from PIL import Image
     tiles = []
@@ -132,6 +151,7 @@ def main():
     parser.add_argument("--sheet", type=pathlib.Path)
     parser.add_argument("--out", type=pathlib.Path)
     parser.add_argument("--png", type=pathlib.Path)
+    parser.add_argument("--bundle", type=pathlib.Path)
     parser.add_argument("--split", choices=SPLITS, default="train")
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--count", type=int, default=300)
@@ -140,6 +160,8 @@ def main():
         sheet(args.sheet, args.first)
     if args.out:
         write_shards(args.out, args.split, args.first, args.count)
+    if args.bundle:
+        write_bundle(args.bundle)
     if args.png:
         write_pngs(args.png, args.split, args.count)
 

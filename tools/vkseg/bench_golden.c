@@ -40,7 +40,7 @@ void golden_of(const vks_embedding *embedding, const vks_masks *masks, vks_preci
     out->precision = precision;
     take_digest(embedding->data, (size_t)embedding->channels * embedding->height * embedding->width, &out->embedding);
     take_digest(masks->logits, (size_t)masks->logits_height * masks->logits_width, &out->logits);
-    out->iou = (double)masks->iou[0];
+    out->iou = masks->iou ? (double)masks->iou[0] : 0;
 }
 
 /* The larger of: deviation of the samples, deviation of the parts; both against the golden's root mean square. NaN is

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 /* A profile shorter than this is made twice, and the first one not looked at. */
-enum { WIDTH = 1024, HEIGHT = 768, WARM_UP_MS = 3000 };
+enum { WIDTH = 1024, HEIGHT = 768, WARM_UP_MS = 3000, EXAMPLES = 16 };
 
 const char *bench_row_name(int row)
 {
@@ -279,13 +279,34 @@ static int measure(struct bench *bench, const char *path, const vks_prompt *prom
     return code ? code : profile(bench, path, prompts, count);
 }
 
+/* For families that are shown what to segment: the picture itself, and what is bright in its red channel. */
+static int show_examples(struct bench *bench)
+{
+    vks_example examples[EXAMPLES];
+    uint8_t *rgb = malloc((size_t)4 * WIDTH * HEIGHT), *mask = rgb + (size_t)3 * WIDTH * HEIGHT;
+    if (!rgb)
+        return fail(NO_MEMORY, NULL, "no memory for the examples.");
+    paint(rgb);
+    for (size_t i = 0; i < (size_t)WIDTH * HEIGHT; i++)
+        mask[i] = rgb[3 * i] > 128;
+    for (size_t i = 0; i < EXAMPLES; i++)
+        examples[i] =
+            (vks_example){ { .pixels = rgb, .width = WIDTH, .height = HEIGHT - (uint32_t)i, .channels = 3 },
+                           { .pixels = mask, .width = WIDTH, .height = HEIGHT - (uint32_t)i, .channels = 1 } };
+    vks_status status = vks_session_set_support(bench->run.session, examples, EXAMPLES);
+    free(rgb);
+    return status ? fail_status(status, STAGE_RUN, NULL) : 0;
+}
+
 /* Nothing is drawn; the callback is how a signal ends a run. */
 static int open_session(struct bench *bench)
 {
     const vks_session_params params = { .struct_size = sizeof params, .progress = progress_update };
     progress_begin(PROGRESS_NONE, 1);
     vks_status status = vks_session_create(bench->run.model, &params, &bench->run.session);
-    return status ? fail_status(status, STAGE_RUN, NULL) : 0;
+    if (status)
+        return fail_status(status, STAGE_RUN, NULL);
+    return bench->run.info.accepts & VKS_ACCEPTS_SUPPORT ? show_examples(bench) : 0;
 }
 
 int bench_run(struct bench *bench)

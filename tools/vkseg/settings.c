@@ -50,16 +50,13 @@ void program_folder(char *out, size_t size)
 /* A build tree has bin/ two levels below the source, an installation beside share/. */
 static int find_demo(char *out, size_t size)
 {
-    static const char *const places[] = { "../../assets/demo/", "../share/vkseg/demo/", "../share/vkseg/assets/demo/" };
-    static const char *const names[] = { "demo.safetensors", "model.safetensors", "demo.pth" };
+    static const char *const places[] = { "../../assets/demo/", "../share/vkseg/demo/" };
     char folder[512];
     program_folder(folder, sizeof folder);
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-        for (size_t j = 0; j < sizeof names / sizeof *names; j++) {
-            snprintf(out, size, "%s%s%s", folder, places[i], names[j]);
-            if (access(out, R_OK) == 0)
-                return 0;
-        }
+        snprintf(out, size, "%s%svkseg-demo.safetensors", folder, places[i]);
+        if (access(out, R_OK) == 0)
+            return 0;
     }
     return fail(MODEL_BAD, "Give a checkpoint with -m FILE; `vkseg help models` says where to get one.",
                 "this build bundles no demo model.");
