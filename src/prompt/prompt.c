@@ -26,6 +26,8 @@ static vks_status unsupported(const struct prompt_frame *frame, size_t number, c
         size_t used = strlen(accepted);
         snprintf(accepted + used, sizeof accepted - used, "%s%s", used ? ", " : "", kinds[i].name);
     }
+    if (frame->accepts & VKS_ACCEPTS_SUPPORT)
+        snprintf(accepted, sizeof accepted, "examples (vks_session_set_support)");
     char takers[160] = "";
     if (frame->takers)
         frame->takers(kind->bit, takers, sizeof takers);
