@@ -214,6 +214,50 @@ VKS_API vks_status vks_session_predict(vks_session *session, const vks_prompt *p
                                        vks_masks **out);
 VKS_API void vks_masks_free(vks_masks **masks);
 
+/* ---- everything in an image, without a prompt ------------------------------------------------------------------ */
+
+/* The parameters of the official generator (segment_anything, SamAutomaticMaskGenerator), with its defaults. Thresholds:
+ * 0 is the default, a negative value means no such filter. */
+typedef struct vks_auto_params {
+    size_t struct_size;
+    uint32_t points_per_side;   /* of the grid of points over each part of the image; 32 */
+    uint32_t points_per_batch;  /* decoded together; no result depends on it; 64 */
+    float iou_threshold;        /* predicted IoU that a mask must exceed; 0.88 */
+    float stability_threshold;  /* least stability; 0.95 */
+    float stability_offset;     /* of the logits, for the stability: area above +offset / area above -offset; 1 */
+    float nms_threshold;        /* overlap of boxes beyond which the better mask alone stays; 0.7 */
+    uint32_t crop_layers;       /* layer i looks at 2^i x 2^i overlapping parts of the image as well; 0, at most 4 */
+    float crop_nms_threshold;   /* between masks of different parts: the smaller part's stays; 0.7 */
+    float crop_overlap;         /* of parts, as a share of the shorter side; 512 / 1500 */
+    uint32_t crop_point_divisor;/* layer i has points_per_side / divisor^i points a side; 1 */
+    uint32_t least_area;        /* holes and islands of fewer pixels are removed; 0: none */
+} vks_auto_params;
+
+typedef struct vks_region {
+    const uint32_t *runs;       /* COCO run lengths of the mask: down the columns, the first of zeros */
+    uint32_t run_count;
+    uint32_t x0, y0, x1, y1;    /* outermost pixels of the mask; a corner of its part when it is empty */
+    uint32_t area;              /* pixels */
+    float predicted_iou, stability;
+    float point_x, point_y;     /* that found it */
+    uint32_t crop_x0, crop_y0, crop_x1, crop_y1;    /* the part of the image it was found in; ends exclusive */
+} vks_region;
+
+typedef struct vks_regions {
+    uint32_t count, width, height;  /* of the image */
+    const vks_region *region;       /* best first */
+} vks_regions;
+
+/* Asks for a mask at every point of a grid and keeps the good ones. Sets the image as vks_session_set_image does; when
+ * crop_layers is not 0 the session is left without an image. The progress callback sees the stages "encode" and
+ * "masks". Errors: as vks_session_set_image and vks_session_predict; UNSUPPORTED for a family without point prompts. */
+VKS_API vks_status vks_session_auto(vks_session *session, const vks_image *image, const vks_auto_params *params,
+                                    vks_regions **out);
+VKS_API void vks_regions_free(vks_regions **regions);
+
+/* Writes a region's mask, 0 or 1, [height, width]. */
+VKS_API void vks_region_mask(const vks_regions *regions, uint32_t index, uint8_t *mask);
+
 /* ---- embeddings: the encoder's result, to be kept and re-used -------------------------------------------------- */
 
 typedef struct vks_embedding {

@@ -48,6 +48,15 @@ VKS_API vks_status vks_io_write_iou(const char *path, const vks_masks *masks, in
 VKS_API vks_status vks_io_write_overlay(const char *path, const vks_image *image, const vks_masks *masks,
                                         const vks_prompt *prompts, size_t prompt_count, int overwrite);
 
+/* What vks_session_auto found, as .json: a list with one entry per region, in the words of the official generator: area,
+ * bbox [x, y, x1 - x0, y1 - y0], predicted_iou, point_coords, stability_score, crop_box, and segmentation in COCO run
+ * lengths (uncompressed). */
+VKS_API vks_status vks_io_write_regions(const char *path, const vks_regions *regions, int overwrite);
+
+/* The image with every region in a colour of its own, smaller ones on top: RGB PNG. */
+VKS_API vks_status vks_io_write_regions_overlay(const char *path, const vks_image *image, const vks_regions *regions,
+                                                int overwrite);
+
 /* Embeddings. .npy holds the float32 array [C, H, W] alone; .safetensors holds it with image size, family and hashes and
  * is what vks_io_read_embedding accepts. */
 VKS_API vks_status vks_io_write_embedding(const char *path, const vks_embedding *embedding, int overwrite);

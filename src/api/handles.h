@@ -77,6 +77,9 @@ bool model_known_sha256(vks_model *model, char hex[65]);
 /* Forgets the examples and the plan made for them; also of a session that has none. */
 void session_clear_support(vks_session *session);
 
+/* vks_session_predict without masks of the image's size: masks->mask is NULL. */
+vks_status predict_logits(vks_session *session, const vks_prompt *prompts, size_t count, uint32_t flags, vks_masks **out);
+
 /* Sets session->size from an original image's size. */
 void session_set_size(vks_session *session, uint32_t width, uint32_t height);
 

@@ -22,7 +22,9 @@ struct result {
     uint8_t *mask;
 };
 
-static vks_status result_create(const vks_session *session, uint32_t objects, bool multimask, struct result **out)
+/* `pixels`: with room for masks of the image's size. */
+static vks_status result_create(const vks_session *session, uint32_t objects, bool multimask, bool pixels_wanted,
+                                struct result **out)
 {
     const struct network *network = session->model->network;
     const struct finish_size *size = &session->size;
@@ -30,7 +32,7 @@ static vks_status result_create(const vks_session *session, uint32_t objects, bo
     uint32_t per_object = candidates ? network->masks - 1 : 1;
     size_t count, floats, pixels, bytes;
     bool fits = vkr_mul(objects, per_object, &count) && vkr_mul(count, (size_t)network->low * network->low + 1, &floats) &&
-                vkr_mul(floats, sizeof(float), &floats) && vkr_mul(count, (size_t)size->width * size->height, &pixels) &&
+                vkr_mul(floats, sizeof(float), &floats) && vkr_mul(count, pixels_wanted ? (size_t)size->width * size->height : 0, &pixels) &&
                 vkr_add_size(floats, pixels, &bytes) && vkr_add_size(bytes, sizeof **out, &bytes);
     VKS_REQUIRE(fits && count <= UINT32_MAX, VKS_ERR_HOST_MEMORY, "%u masks of %u x %u pixels are beyond reason", objects,
                 size->width, size->height);
@@ -39,7 +41,7 @@ static vks_status result_create(const vks_session *session, uint32_t objects, bo
     result->first = candidates ? 1 : 0;
     result->iou = (float *)(result + 1);
     result->logits = result->iou + count;
-    result->mask = (uint8_t *)(result->logits + count * network->low * network->low);
+    result->mask = pixels_wanted ? (uint8_t *)(result->logits + count * network->low * network->low) : NULL;
     result->masks = (vks_masks){ .objects = objects,
                                  .masks_per_object = per_object,
                                  .width = size->width,
@@ -224,14 +226,15 @@ static vks_status finish(vks_session *session, struct result *result)
     return VKS_OK;
 }
 
-static vks_status predict(vks_session *session, const struct prompt_set *set, uint32_t flags, vks_masks **out)
+static vks_status predict(vks_session *session, const struct prompt_set *set, uint32_t flags, bool pixels,
+                          vks_masks **out)
 {
     struct result *result = NULL;
-    VKS_TRY(result_create(session, set->count, (flags & VKS_PREDICT_MULTIMASK) != 0, &result));
+    VKS_TRY(result_create(session, set->count, (flags & VKS_PREDICT_MULTIMASK) != 0, pixels, &result));
     result->plain = (flags & VKS_PREDICT_FIRST) != 0;
     vks_masks *masks = &result->masks;
     vks_status status = decode(session, set, result);
-    if (status == VKS_OK)
+    if (status == VKS_OK && pixels)
         status = finish(session, result);
     if (status != VKS_OK)
         vks_masks_free(&masks);
@@ -239,10 +242,9 @@ static vks_status predict(vks_session *session, const struct prompt_set *set, ui
     return status;
 }
 
-vks_status vks_session_predict(vks_session *session, const vks_prompt *prompts, size_t count, uint32_t flags, vks_masks **out)
+static vks_status predict_prompts(vks_session *session, const vks_prompt *prompts, size_t count, uint32_t flags,
+                                  bool pixels, vks_masks **out)
 {
-    VKS_REQUIRE(out, VKS_ERR_ARGUMENT, "vks_session_predict: out must not be NULL");
-    *out = NULL;
     VKS_REQUIRE(session && (prompts || count == 0), VKS_ERR_ARGUMENT,
                 "vks_session_predict: session must not be NULL, nor prompts when there are any");
     VKS_REQUIRE((flags & ~(uint32_t)(VKS_PREDICT_MULTIMASK | VKS_PREDICT_FIRST)) == 0, VKS_ERR_ARGUMENT,
@@ -261,7 +263,19 @@ vks_status vks_session_predict(vks_session *session, const vks_prompt *prompts, 
     struct prompt_set set = { 0 };
     vks_status status = prompt_collect(&frame, prompts, count, &set);
     if (status == VKS_OK)
-        status = predict(session, &set, flags, out);
+        status = predict(session, &set, flags, pixels, out);
     prompt_free(&set);
     return status;
+}
+
+vks_status predict_logits(vks_session *session, const vks_prompt *prompts, size_t count, uint32_t flags, vks_masks **out)
+{
+    return predict_prompts(session, prompts, count, flags, false, out);
+}
+
+vks_status vks_session_predict(vks_session *session, const vks_prompt *prompts, size_t count, uint32_t flags, vks_masks **out)
+{
+    VKS_REQUIRE(out, VKS_ERR_ARGUMENT, "vks_session_predict: out must not be NULL");
+    *out = NULL;
+    return predict_prompts(session, prompts, count, flags, true, out);
 }

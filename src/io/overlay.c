@@ -5,6 +5,7 @@
 #include "base/mem.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { FAR = 65000, STRAIGHT = 3, DIAGONAL = 4 };       /* distances in thirds of a pixel (Borgefors 1986) */
@@ -128,6 +129,65 @@ static vks_status paint(const struct io_canvas *canvas, const vks_masks *masks, 
         if (prompts[i].kind == VKS_PROMPT_POINT)
             draw_point(canvas, &prompts[i], radius);
     return VKS_OK;
+}
+
+/* The larger come first. */
+static int by_area(const void *a, const void *b)
+{
+    const vks_region *const *p = a, *const *q = b;
+    return (*p)->area == (*q)->area ? 0 : (*p)->area > (*q)->area ? -1 : 1;
+}
+
+static void paint_regions(const struct io_canvas *canvas, const vks_regions *regions, uint16_t *distance,
+                                uint8_t *mask, const vks_region **order)
+{
+    const double longest = canvas->width > canvas->height ? canvas->width : canvas->height;
+    const double thickness = fmax(1, floor(longest / 1024 + 0.5));
+    for (uint32_t i = 0; i < regions->count; i++)
+        order[i] = &regions->region[i];
+    qsort(order, regions->count, sizeof *order, by_area);
+    for (uint32_t i = 0; i < regions->count; i++) {
+        uint8_t colour[3];
+        io_colour((uint32_t)(order[i] - regions->region), colour);
+        vks_region_mask(regions, (uint32_t)(order[i] - regions->region), mask);
+        measure(mask, canvas->width, canvas->height, distance);
+        paint_object(canvas, distance, thickness, colour);
+    }
+}
+
+vks_status vks_io_write_regions_overlay(const char *path, const vks_image *image, const vks_regions *regions,
+                                        int overwrite)
+{
+    VKS_REQUIRE(path && io_ends_with(path, ".png"), VKS_ERR_ARGUMENT, "an overlay is a .png file, \"%s\" is not",
+                path ? path : "(NULL)");
+    VKS_TRY(io_check_image(image));
+    VKS_REQUIRE(regions && regions->width == image->width && regions->height == image->height, VKS_ERR_ARGUMENT,
+                "the regions are not of this image of %u x %u pixels; draw on the image they were made from", image->width,
+                image->height);
+    VKS_TRY(io_may_write(path, overwrite));
+    const size_t pixels = (size_t)image->width * image->height;
+    struct io_canvas canvas = { .width = image->width, .height = image->height };
+    uint16_t *distance = NULL;
+    uint8_t *mask = NULL;
+    const vks_region **order = NULL;
+    vks_status status = vkr_alloc(pixels, 3, "an overlay", (void **)&canvas.rgb);
+    if (status == VKS_OK)
+        status = vkr_alloc(pixels, sizeof *distance, "an overlay", (void **)&distance);
+    if (status == VKS_OK)
+        status = vkr_alloc(pixels, 1, "an overlay", (void **)&mask);
+    if (status == VKS_OK)
+        status = vkr_alloc((size_t)regions->count + 1, sizeof *order, "an overlay", (void **)&order);
+    if (status == VKS_OK) {
+        io_display(image, canvas.rgb);
+        paint_regions(&canvas, regions, distance, mask, order);
+    }
+    if (status == VKS_OK)
+        status = io_write_png(path, IO_RGB, canvas.rgb, image->width, image->height, overwrite);
+    vkr_free(canvas.rgb);
+    vkr_free(distance);
+    vkr_free(mask);
+    vkr_free((void *)order);
+    return status;
 }
 
 vks_status vks_io_write_overlay(const char *path, const vks_image *image, const vks_masks *masks,

@@ -11,8 +11,7 @@ static vks_status no_memory(void)
     return vks_fail(VKS_ERR_HOST_MEMORY, "out of memory for a JSON document");
 }
 
-/* Writes and releases `document`; NULL means that building it failed. */
-static vks_status write_document(const char *path, json_t *document, int overwrite)
+vks_status io_write_document(const char *path, json_t *document, int overwrite)
 {
     struct io_output output;
     if (!document)
@@ -95,7 +94,7 @@ vks_status io_write_rle(const char *path, const vks_masks *masks, int overwrite)
             json_decref(list);
             list = NULL;
         }
-    return write_document(path, list, overwrite);
+    return io_write_document(path, list, overwrite);
 }
 
 vks_status vks_io_write_iou(const char *path, const vks_masks *masks, int overwrite)
@@ -109,5 +108,5 @@ vks_status vks_io_write_iou(const char *path, const vks_masks *masks, int overwr
             json_decref(list);
             list = NULL;
         }
-    return write_document(path, list, overwrite);
+    return io_write_document(path, list, overwrite);
 }

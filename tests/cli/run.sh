@@ -77,7 +77,7 @@ check "suggests segment" grep -q 'vkseg segment' err
 expect 2 'not a command' ct.pgm -m model.pth
 check "says the command comes first" grep -q 'command comes first' err
 expect 2 'not a command' --box 1,2,3,4
-for word in predict auto doctor; do
+for word in predict doctor; do
     expect 2 "does not have the command '$word'" "$word" ct.pgm
 done
 
@@ -367,6 +367,14 @@ else
             check "stopped: nothing was written" bash -c '! ls stop* .stop* 2>/dev/null | grep -q .'
         fi
     done
+    few=(--points-per-side 2 --pred-iou-thresh -1 --stability-score-thresh -1 --box-nms-thresh 1.1)
+    expect 0 '' auto ct.pgm "${run[@]}" "${few[@]}" -o all.json --overlay all.png
+    check "auto prints how many masks" grep -q '^12 masks$' out
+    check "auto writes run lengths" grep -q '"stability_score":' all.json
+    check "auto draws" test -s all.png
+    expect 2 'Families that do: ' auto ct.pgm -m synthetic:lite_medsam_mini -o none.json
+    expect 2 'a whole number from 0 to 4' auto ct.pgm "${run[@]}" --crop-n-layers 9 -o none.json
+    expect 2 'no output is given' auto ct.pgm "${run[@]}"
     expect 2 'Families that take this kind: ' segment ct.pgm -m synthetic:lite_medsam_mini --point 20,20 -o m.png
     expect 2 'exclude each other' segment ct.pgm "${run[@]}" --point 20,20 -o m.png --multimask --first-mask
     expect 0 '' segment ct.pgm "${run[@]}" --point 20,20 -o first.npy --first-mask

@@ -27,6 +27,7 @@ static const char overview[] =
     "\n"
     "Commands\n"
     "  segment IMAGE -m MODEL PROMPTS -o OUT   masks of what points and boxes show\n"
+    "  auto    IMAGE -m MODEL -o OUT.json      masks of everything, without prompts\n"
     "  encode  IMAGE -m MODEL -o EMBEDDING     run the image encoder once, keep it\n"
     "  info    FILE                            what a checkpoint or an image is\n"
     "  devices                                 what can run, what each can do\n"
@@ -50,6 +51,19 @@ static const char segment_text[] =
     "`vkseg encode` wrote, or a volume (.nii.gz; see `vkseg help volumes`). Prints\n"
     "the predicted IoU of every mask. At least one output (or --json) is needed;\n"
     "existing files are kept unless --overwrite.\n"
+    "Research use only.\n"
+    "\n";
+
+static const char auto_text[] =
+    "vkseg auto IMAGE -m MODEL -o OUT.json\n"
+    "\n"
+    "  vkseg auto photo.jpg -m mobile_sam.pt -o masks.json --overlay look.png\n"
+    "  vkseg auto ct.png -m sam_vit_b_01ec64.pth --points-per-side 16 -o masks.json\n"
+    "\n"
+    "Asks the model at every point of a grid and keeps the masks that it is sure\n"
+    "of, that are stable, and that do not repeat a better one: the generator of\n"
+    "segment-anything with its defaults. The decoder runs once per point, 1024\n"
+    "times by default: without a GPU that takes minutes.\n"
     "Research use only.\n"
     "\n";
 
@@ -204,6 +218,7 @@ static const char help_text[] = "vkseg help [TOPIC]\n\n  vkseg help\n  vkseg hel
 
 static const struct topic topics[] = {
     { "segment", "masks of what points and boxes show", segment_text, segment_options },
+    { "auto", "masks of everything in an image", auto_text, auto_options },
     { "encode", "run the image encoder once and keep its result", encode_text, encode_options },
     { "info", "what a file is", info_text, info_options },
     { "devices", "how a device is chosen", devices_text, devices_options },
