@@ -55,6 +55,9 @@ room("src/mask/.*" "runtime/base/.*" "src/(mask|image)/.*" "${PUBLIC}")
 room("src/weights/sha256_x86\\.c" "src/weights/.*" "<(cpuid|immintrin)\\.h>")   # a processor's own instructions
 room("src/weights/.*" "runtime/base/.*" "src/weights/.*" "${PUBLIC}" "<(zip|zlib|jansson)\\.h>")
 room("src/volume/.*" "runtime/base/.*" "src/volume/.*" "${PUBLIC}")
+# C++ and GDCM live behind one door.
+room("src/io/dicom_(shim|seg)\\.cpp" "src/io/dicom_shim\\.h" "<(gdcm[A-Za-z]+\\.h|c[a-z]+|exception|new|string|vector)>"
+  "<gdcm[A-Za-z]+\\.h>")
 room("src/io/.*" "runtime/base/.*" "src/io/.*" "${PUBLIC}" "include/vkseg/vkseg_io\\.h"
   "<(png|jpeglib|jerror|jansson|zlib|stb_image|stb/stb_image|nifti/nifti2_io)\\.h>")
 
@@ -149,7 +152,7 @@ endfunction()
 function(check_tree root out)
   set(files "")
   foreach(folder include runtime shaders src tools tests)
-    foreach(extension c h comp glsl)
+    foreach(extension c h cpp comp glsl)
       file(GLOB_RECURSE some RELATIVE "${root}" "${root}/${folder}/*.${extension}")
       list(APPEND files ${some})
     endforeach()

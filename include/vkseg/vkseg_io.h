@@ -75,6 +75,8 @@ typedef struct vks_io_volume_params {
     size_t struct_size;
     int has_index;              /* non-zero: `index` chooses among the volumes of a file that holds several (4D) */
     uint32_t index;             /* from 0 */
+    const char *series;         /* of a DICOM folder with several: its number in the listing, from 1, or its UID; or NULL */
+    int allow_nonuniform;       /* non-zero: a DICOM series with gaps, tilt or doubled slices is read all the same */
 } vks_io_volume_params;
 
 /* Voxels the library allocated, and what a label map in the same place needs; freed with vks_io_volume_free. A program
@@ -89,11 +91,12 @@ typedef struct vks_io_volume {
     void *header;               /* the file's own, for vks_io_write_labels */
 } vks_io_volume;
 
-/* Reads NIfTI-1 and NIfTI-2 in one file (.nii, .nii.gz), either byte order, recognised by content. Scaling (scl_slope) is
- * applied; types become u8, u16, i16 or f32, RGB24 three channels of u8. The affine is the sform, else the qform, else
+/* Reads DICOM (a file, or a folder with one or several series, in builds with GDCM) and NIfTI-1 and NIfTI-2 in one file (.nii,
+ * .nii.gz), either byte order, recognised by content. Slices of a series are sorted along their normal; gaps, tilt and two
+ * slices in one place are refused with the names of the files. Scaling (scl_slope, rescale slope slice by slice) is applied; types become u8, u16, i16 or f32, RGB24 three channels of u8. The affine is the sform, else the qform, else
  * made of the spacing alone, which `note` says. At most 32768 voxels a side and 2^31 - 1 in all.
- * Errors: NOT_FOUND, CORRUPT (malformed, cut off or unsupported; the sentence says which), ARGUMENT (several volumes and
- * no index, or an index past the last), HOST_MEMORY. */
+ * Errors: NOT_FOUND, CORRUPT (malformed, cut off or unsupported; the sentence says which), ARGUMENT (several volumes or series
+ * and no choice, or one that is not there; the sentence lists them), UNSUPPORTED (DICOM in a build without), HOST_MEMORY. */
 VKS_API vks_status vks_io_read_volume(const char *path, const vks_io_volume_params *params, vks_io_volume *out);
 VKS_API vks_status vks_io_read_volume_memory(const void *data, size_t size, const vks_io_volume_params *params,
                                              vks_io_volume *out);
@@ -122,7 +125,7 @@ typedef struct vks_label_map {
     size_t name_count;
 } vks_label_map;
 
-/* Writes .nii or .nii.gz in the place of `like`, whose size must be the map's. If that came from a NIfTI file its dim,
+/* Writes .nii, .nii.gz or, from a DICOM series, a segmentation object (.dcm) in the place of `like`, whose size must be the map's. If that came from a NIfTI file its dim,
  * pixdim, qform, sform, their codes and units are copied byte for byte (a volume out of several becomes 3D), its version
  * and byte order kept, and its texts dropped. Names go into an extension that viewers ignore or show.
  * Errors: ARGUMENT (unknown extension, sizes differ), OUTPUT, HOST_MEMORY. */

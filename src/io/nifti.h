@@ -6,7 +6,7 @@
 
 enum { NIFTI_1_BYTES = 348, NIFTI_2_BYTES = 540 };
 
-/* vks_io_volume.header: the first bytes of the file, untouched. */
+/* The first bytes of the file, untouched. */
 struct nifti_bytes {
     unsigned char bytes[NIFTI_2_BYTES];
     bool is_second;             /* NIFTI_2_BYTES of them, else NIFTI_1_BYTES */

@@ -1,5 +1,6 @@
 /* read_volume.c: the public readers of volumes: recognise, read, own. */
-#include "io/nifti.h"
+#include "io/dicom.h"
+#include "io/origin.h"
 
 #include "base/mem.h"
 
@@ -20,9 +21,11 @@ static vks_status choose_volume(const char *name, uint64_t volumes, const vks_io
 static vks_status read_nifti(struct stream *stream, const vks_io_volume_params *params, vks_io_volume *out)
 {
     struct nifti_meaning meaning;
-    struct nifti_bytes *bytes = out->header;
+    struct origin *origin = out->header;
+    struct nifti_bytes *bytes = &origin->nifti;
     size_t count;
     VKS_TRY(header_read(stream, bytes, &meaning));
+    origin->is_nifti = true;
     VKS_TRY(voxels_check_size(stream->name, meaning.size, &count));
     VKS_TRY(choose_volume(stream->name, meaning.volumes, params, &out->index));
     const uint64_t header = bytes->is_second ? NIFTI_2_BYTES : NIFTI_1_BYTES;
@@ -46,14 +49,21 @@ static vks_status read_nifti(struct stream *stream, const vks_io_volume_params *
     return VKS_OK;
 }
 
-/* Closes the stream, whatever happens. */
-static vks_status read_stream(struct stream *stream, const vks_io_volume_params *params, vks_io_volume *out)
+static vks_status read_kind(const char *path, struct stream *stream, const vks_io_volume_params *params, vks_io_volume *out)
+{
+    struct origin *origin = out->header;
+    return path ? dicom_read(path, params, out, &origin->dicom) : read_nifti(stream, params, out);
+}
+
+/* A DICOM file or folder by its path, anything else from the stream, which is closed whatever happens. */
+static vks_status read_any(const char *path, struct stream *stream, const vks_io_volume_params *params, vks_io_volume *out)
 {
     vks_io_volume made = { .owned = NULL };
-    vks_status status = vkr_alloc(1, sizeof(struct nifti_bytes), "a header", &made.header);
+    vks_status status = vkr_alloc(1, sizeof(struct origin), "a header", &made.header);
     if (status == VKS_OK)
-        status = read_nifti(stream, params, &made);
-    stream_close(stream);
+        status = read_kind(path, stream, params, &made);
+    if (stream)
+        stream_close(stream);
     if (status == VKS_OK)
         *out = made;
     else
@@ -65,8 +75,10 @@ vks_status vks_io_read_volume(const char *path, const vks_io_volume_params *para
 {
     struct stream stream;
     VKS_REQUIRE(out, VKS_ERR_ARGUMENT, "vks_io_read_volume: out must not be NULL");
+    if (path && dicom_recognise(path))
+        return read_any(path, NULL, params, out);
     VKS_TRY(stream_open(&stream, path));
-    return read_stream(&stream, params, out);
+    return read_any(NULL, &stream, params, out);
 }
 
 vks_status vks_io_read_volume_memory(const void *data, size_t size, const vks_io_volume_params *params, vks_io_volume *out)
@@ -74,15 +86,18 @@ vks_status vks_io_read_volume_memory(const void *data, size_t size, const vks_io
     struct stream stream;
     VKS_REQUIRE(data && out, VKS_ERR_ARGUMENT, "vks_io_read_volume_memory: data and out must not be NULL");
     VKS_TRY(stream_open_memory(&stream, data, size, "the volume"));
-    return read_stream(&stream, params, out);
+    return read_any(NULL, &stream, params, out);
 }
 
 void vks_io_volume_free(vks_io_volume *volume)
 {
     if (!volume)
         return;
+    struct origin *origin = volume->header;
+    if (origin)
+        dicom_source_free(&origin->dicom);
     vkr_free(volume->owned);
-    vkr_free(volume->header);
+    vkr_free(origin);
     *volume = (vks_io_volume){ .owned = NULL };
 }
 
@@ -91,6 +106,8 @@ int vks_io_is_volume(const char *path)
     struct stream stream;
     unsigned char head[16];
     size_t got = 0;
+    if (path && dicom_recognise(path))
+        return 1;
     if (stream_open(&stream, path) != VKS_OK)
         return 0;
     const vks_status status = stream_read_some(&stream, head, sizeof head, &got);

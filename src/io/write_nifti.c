@@ -1,6 +1,7 @@
 /* write_nifti.c: label maps as NIfTI in the place of the volume they were made from. The header is the input's own with
  * what describes the voxels replaced; nothing that says where they lie is touched, nor even converted. */
-#include "io/nifti.h"
+#include "io/dicom.h"
+#include "io/origin.h"
 
 #include "base/mem.h"
 
@@ -138,8 +139,9 @@ static void make_first(const vks_volume *view, nifti_1_header *out)
 static void describe_labels(const vks_io_volume *like, short bytes, size_t extension, struct nifti_bytes *out)
 {
     const bool several = like->volumes > 1;
-    if (like->header)
-        *out = *(const struct nifti_bytes *)like->header;
+    const struct nifti_bytes *source = origin_nifti(like);
+    if (source)
+        *out = *source;
     else
         *out = (struct nifti_bytes){ .is_second = false };
     if (out->is_second) {
@@ -154,7 +156,7 @@ static void describe_labels(const vks_io_volume *like, short bytes, size_t exten
         return;
     }
     nifti_1_header header;
-    if (like->header)
+    if (source)
         memcpy(&header, out->bytes, NIFTI_1_BYTES);
     else
         make_first(&like->view, &header);
@@ -235,7 +237,7 @@ static vks_status put_voxels(struct sink *sink, const vks_label_map *map, bool i
 
 static vks_status put_all(struct sink *sink, const vks_label_map *map, const vks_io_volume *like)
 {
-    const bool is_swapped = like->header && ((const struct nifti_bytes *)like->header)->is_swapped;
+    const bool is_swapped = origin_nifti(like) && origin_nifti(like)->is_swapped;
     struct nifti_bytes header;
     char *extension;
     size_t size;
@@ -260,8 +262,11 @@ vks_status vks_io_write_labels(const char *path, const vks_label_map *map, const
     VKS_REQUIRE(memcmp(map->size, like->view.size, sizeof map->size) == 0, VKS_ERR_ARGUMENT,
                 "the labels have %u x %u x %u voxels, the volume they belong to %u x %u x %u", map->size[0], map->size[1],
                 map->size[2], like->view.size[0], like->view.size[1], like->view.size[2]);
+    const struct origin *origin = like->header;
+    if (path && io_ends_with(path, ".dcm"))
+        return dicom_write_labels(path, map, like, origin ? origin->dicom : NULL, overwrite);
     VKS_REQUIRE(path && (io_ends_with(path, ".nii") || io_ends_with(path, ".nii.gz")), VKS_ERR_ARGUMENT,
-                "labels of a volume are written as .nii.gz or .nii, \"%s\" is neither", path ? path : "(NULL)");
+                "labels of a volume are written as .nii.gz, .nii or .dcm, \"%s\" is none of these", path ? path : "(NULL)");
     VKS_TRY(io_output_begin(path, overwrite, &output));
     vks_status status = sink_open(&sink, &output, io_ends_with(path, ".gz"));
     if (status == VKS_OK)

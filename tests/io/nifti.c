@@ -80,7 +80,8 @@ static bool next(const unsigned char **at, struct record *out)
 
 static vks_io_volume open_record(const struct record *record)
 {
-    const vks_io_volume_params params = { sizeof params, record->index >= 0, record->index >= 0 ? (uint32_t)record->index : 0 };
+    const vks_io_volume_params params = { .struct_size = sizeof params, .has_index = record->index >= 0,
+                                          .index = record->index >= 0 ? (uint32_t)record->index : 0 };
     vks_io_volume volume;
     if (vks_io_read_volume_memory(record->file, record->bytes, &params, &volume) != VKS_OK)
         fail_msg("%s: %s", record->name, vks_last_error());
@@ -362,7 +363,7 @@ static void asks_which_volume(void **state)
     (void)state;
     unsigned char file[368];
     vks_io_volume volume;
-    vks_io_volume_params params = { sizeof params, 1, 1 };
+    vks_io_volume_params params = { .struct_size = sizeof params, .has_index = 1, .index = 1 };
     make_good(file);
     put_short(file + DIM, 4);
     put_short(file + DIM + 8, 2);

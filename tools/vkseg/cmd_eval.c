@@ -67,7 +67,9 @@ static int open_map(const struct args *args, int which, struct evaluation *out)
     if (volume && (parse_number(volume, strlen(volume), &index) || index < 0 || floor(index) != index || index > 1e9))
         return fail(BAD_USAGE, "Volumes are counted from 0.", "--volume %s: this is not the number of a volume.",
                     volume);
-    vks_io_volume_params params = { sizeof params, volume != NULL, (uint32_t)index };
+    vks_io_volume_params params = { .struct_size = sizeof params,
+                                    .has_index = volume != NULL,
+                                    .index = (uint32_t)index };
     vks_status status = vks_io_read_labels(path, &params, &out->files[which]);
     if (status)
         return fail_status(status, STAGE_INPUT, path);

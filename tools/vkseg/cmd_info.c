@@ -1,6 +1,7 @@
 /* cmd_info.c: what a file is, recognised by its first bytes. No device is touched. */
 #include "commands.h"
 
+#include "cut.h"
 #include "message.h"
 #include "report.h"
 #include "vkseg/vkseg_io.h"
@@ -15,7 +16,7 @@ static const char *const USAGE = "vkseg info FILE [--json]";
 const struct option info_options[] = {
     { "json", 0, NULL, 0, "Print one JSON document instead of text." },
     { "family", 0, "NAME", 0, "Read a checkpoint as this family, whatever it looks like." },
-    { "volume", 0, "N", 0, "Which volume of a 4D file, counted from 0." },
+    VOLUME_OPTIONS,
     { "model-option", 0, "KEY=VALUE", 0, "A hyper-parameter that the file cannot tell." },
     { 0 },
 };
@@ -132,6 +133,8 @@ static int info_file(const char *path, const struct args *args)
     if (stat(path, &found) != 0)
         return fail(INPUT_MISSING, "Check the path; it is relative to the folder you are in.",
                     "'%s' cannot be opened (%s).", path, strerror(errno));
+    if (S_ISDIR(found.st_mode) && vks_io_is_volume(path))
+        return info_volume(path, args);
     if (S_ISDIR(found.st_mode))
         return fail(INPUT_BAD, "Name one file in it.", "'%s' is a folder, and this version reads single files.", path);
     FILE *file = fopen(path, "rb");

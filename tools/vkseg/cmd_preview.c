@@ -19,7 +19,7 @@ const struct option preview_options[] = {
     { "axis", 0, "ax|cor|sag", 0, "Of a sheet: across which stored axis. Default ax, the third." },
     { "tiles", 0, "N", 0, "Of a sheet: how many slices at most. Default 20." },
     { "window", 0, "NAME|W,L|auto", 0, "Grey values shown; see `vkseg help volumes`." },
-    { "volume", 0, "N", 0, "Which volume of a 4D file, counted from 0." },
+    VOLUME_OPTIONS,
     { "overwrite", 0, NULL, 0, "Replace an output that exists. Default: refuse (exit 9)." },
     { "quiet", 'q', NULL, 0, "Print no remarks." },
     { 0 },
@@ -53,7 +53,7 @@ static int open_all(const struct args *args, struct preview *out)
 {
     const char *path = args_word(args, 0), *labels = args_value(args, "labels");
     vks_io_volume_params params;
-    int code = cut_volume_index(args, &params);
+    int code = cut_volume_params(args, &params);
     if (code)
         return code;
     vks_status status = vks_io_read_volume(path, &params, &out->volume);

@@ -1,6 +1,7 @@
 /* cmd_segment.c: one image and prompts to masks. Cheap checks come first, the device last, outputs after everything. */
 #include "commands.h"
 
+#include "cut.h"
 #include "examples.h"
 #include "hints.h"
 #include "interrupt.h"
@@ -27,7 +28,7 @@ const struct option segment_options[] = {
     { .help = "Outputs" },
     { "output", 'o', "FILE", 0,
       "Masks: .png (0/255; several objects: palette), .npy (0/1) or .json (COCO RLE). "
-      "Labels of a volume: .nii.gz or .nii, in the place of the input." },
+      "Labels of a volume: .nii.gz or .nii in the place of the input, .dcm (DICOM SEG) from a series." },
     { "multimask", 0, NULL, 0, "All three candidate masks of each object, not only the best single one." },
     { "first-mask", 0, NULL, 0, "The decoder's first mask, also of families that answer with the best of three." },
     { "overlay", 0, "FILE.png", 0,
@@ -44,7 +45,7 @@ const struct option segment_options[] = {
     { "propagate", 0, "none|box", 0,
       "box: from each prompted slice outwards, prompted by the box around the mask "
       "before. Default none." },
-    { "volume", 0, "N", 0, "Which volume of a 4D file, counted from 0." },
+    VOLUME_OPTIONS,
     MODEL_OPTIONS,
     IMAGE_OPTIONS,
     DEVICE_OPTIONS,

@@ -24,10 +24,13 @@ static int read_index(const char *text, size_t length, double most, uint32_t *ou
     return 1;
 }
 
-int cut_volume_index(const struct args *args, vks_io_volume_params *params)
+int cut_volume_params(const struct args *args, vks_io_volume_params *params)
 {
     const char *text = args_value(args, "volume");
-    *params = (vks_io_volume_params){ .struct_size = sizeof *params, .has_index = text != NULL };
+    *params = (vks_io_volume_params){ .struct_size = sizeof *params,
+                                      .has_index = text != NULL,
+                                      .series = args_value(args, "series"),
+                                      .allow_nonuniform = args_count(args, "allow-nonuniform") };
     if (text && !read_index(text, strlen(text), 4e9, &params->index))
         return fail(BAD_USAGE, "Volumes are counted from 0.", "--volume %s: this is not the number of a volume.", text);
     return 0;

@@ -13,8 +13,16 @@ struct cut {
     int32_t single;                /* --slice N, else -1 */
 };
 
-/* Reads --volume into `params`. */
-int cut_volume_index(const struct args *args, vks_io_volume_params *params);
+/* Rows of option tables. */
+/* clang-format off */
+#define VOLUME_OPTIONS                                                                                                 \
+    { "volume", 0, "N", 0, "Which volume of a 4D file, counted from 0." },                                             \
+    { "series", 0, "N|UID", 0, "Which series of a DICOM folder that holds several; without it they are listed." },     \
+    { "allow-nonuniform", 0, NULL, 0, "Take a DICOM series with gaps, tilt or doubled slices all the same." }
+/* clang-format on */
+
+/* Reads --volume, --series and --allow-nonuniform into `params`. */
+int cut_volume_params(const struct args *args, vks_io_volume_params *params);
 
 /* Reads --axis and --slice for a volume of this size. */
 int cut_read(const struct args *args, const vks_volume *volume, struct cut *out);

@@ -49,7 +49,7 @@ int info_volume(const char *path, const struct args *args)
 {
     vks_io_volume_params params;
     vks_io_volume volume;
-    int code = cut_volume_index(args, &params);
+    int code = cut_volume_params(args, &params);
     if (code)
         return code;
     if (!params.has_index)

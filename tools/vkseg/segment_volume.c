@@ -49,7 +49,7 @@ static int check_outputs(struct job *job)
             return fail(BAD_USAGE, "Leave it out; --report records the predicted IoU of every slice.",
                         "--%s is for single images.", flat[i]);
     }
-    job->outputs[OUT_LABELS] = (struct output){ "-o", args_value(args, "output"), ".nii .nii.gz", 1 };
+    job->outputs[OUT_LABELS] = (struct output){ "-o", args_value(args, "output"), ".nii.gz .nii .dcm", 1 };
     job->outputs[OUT_OVERLAY] = (struct output){ "--overlay", args_value(args, "overlay"), ".png", 1 };
     job->outputs[OUT_REPORT] = (struct output){ "--report", args_value(args, "report"), ".json", 1 };
     int given = job->settings.is_json;
@@ -100,7 +100,7 @@ static int place_hints(struct job *job)
 static int open_volume(struct job *job)
 {
     vks_io_volume_params params;
-    int code = cut_volume_index(job->args, &params);
+    int code = cut_volume_params(job->args, &params);
     if (code)
         return code;
     vks_status status = vks_io_read_volume(job->path, &params, &job->volume);
