@@ -10,7 +10,8 @@ if(NOT ROOT)
 endif()
 
 # Headers of C11 and POSIX (and their stand-ins on Windows) that any room may include.
-string(CONCAT LIBC "<((assert|ctype|dirent|errno|fcntl|fenv|float|inttypes|io|limits|math|process|pthread|setjmp|"
+string(CONCAT LIBC "<((assert|ctype|direct|dirent|errno|fcntl|fenv|float|inttypes|io|limits|math|process|pthread|"
+  "setjmp|"
   "signal|stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdlib|string|strings|time|unistd|windows)|sys/[a-z]+)\\.h>")
 # Without vkseg_vulkan.h, the only public header that names Vulkan.
 set(PUBLIC "include/vkseg/(base|vkseg|vkseg_measure|vkseg_volume)\\.h")

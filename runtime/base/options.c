@@ -54,6 +54,11 @@ static vks_status set_option(struct vkr_options *options, const char *key, const
         snprintf(options->dump, sizeof options->dump, "%s", value);
         return VKS_OK;
     }
+    if (strcmp(key, "cache") == 0) {
+        VKS_REQUIRE(strlen(value) < sizeof options->cache, VKS_ERR_ARGUMENT, "cache=%.40s...: the folder name is too long", value);
+        snprintf(options->cache, sizeof options->cache, "%s", strcmp(value, "off") == 0 ? "" : value);
+        return VKS_OK;
+    }
     if (strcmp(key, "submit_ms") == 0) {
         uint64_t ms;
         VKS_TRY(vkr_parse_size(value, &ms));

@@ -18,13 +18,14 @@ struct vkr_options {
     bool profile;                   /* timestamps per node */
     bool serial;                    /* one submission per dispatch */
     bool validate;                  /* VK_LAYER_KHRONOS_validation, core and synchronization; messages become failures */
+    char cache[512];                /* folder of compiled pipelines and tuning results (store.h); "" none */
     char dump[512];                 /* folder: one .npy per marked tensor; "" off */
     uint64_t max_memory;            /* bytes of device memory the runtime may hold; 0: no limit of our own */
     uint32_t submit_ms;             /* estimated milliseconds per submission; 0: default */
     uint32_t guard;                 /* tests: sentinel bytes after every arena tensor, checked by vkr_plan_check_guards */
 };
 
-/* Applies "caps=-coopmat,force=matmul:f32,profile=1,serial=1,validate=1,dump=DIR,max_memory=512M,submit_ms=50" on top
+/* Applies "caps=-coopmat,force=matmul:f32,profile=1,serial=1,validate=1,dump=DIR,max_memory=512M,submit_ms=50,cache=DIR" on top
  * of `options`. NULL or "" changes nothing. VKS_ERR_ARGUMENT names the bad word. */
 vks_status vkr_options_parse(struct vkr_options *options, const char *text);
 

@@ -63,8 +63,7 @@ static vks_status finish(struct vkr_device *device, uint32_t queue_index)
 {
     device->instance.vkGetPhysicalDeviceMemoryProperties(device->physical, &device->memory);
     device->vk.vkGetDeviceQueue(device->handle, device->queue_family, queue_index, &device->queue);
-    VkPipelineCacheCreateInfo cache = { .sType = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO };
-    VK_TRY(device->vk.vkCreatePipelineCache(device->handle, &cache, NULL, &device->cache));
+    VKS_TRY(vkr_pipeline_cache_open(device));
     return vkr_caps_mask(&device->caps, device->options.caps);
 }
 
@@ -220,9 +219,8 @@ void vkr_device_release(struct vkr_device **device)
         if (d->owned)
             d->vk.vkDeviceWaitIdle(d->handle);
         vkr_transfer_destroy(d);
+        vkr_pipeline_cache_close(d);
         vkr_pipelines_destroy(d);
-        if (d->cache)
-            d->vk.vkDestroyPipelineCache(d->handle, d->cache, NULL);
         if (d->owned)
             d->vk.vkDestroyDevice(d->handle, NULL);
     }

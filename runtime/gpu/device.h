@@ -47,6 +47,10 @@ const struct vkr_caps *vkr_device_caps(const struct vkr_device *device);     /* 
 const struct vkr_options *vkr_device_options(const struct vkr_device *device);
 const struct vkr_log *vkr_device_log(const struct vkr_device *device);
 
+/* A number that changes with the device, its driver and any shader of this build: what is learnt about kernels is kept
+ * under it. */
+uint64_t vkr_device_key(const struct vkr_device *device);
+
 void vkr_device_memory_now(const struct vkr_device *device, uint64_t *now, uint64_t *peak);   /* bytes */
 
 /* Messages of the validation layer since the process began (all devices). 0 is the only good answer. */

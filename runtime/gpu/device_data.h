@@ -42,6 +42,8 @@ struct vkr_device {
     struct vkr_log log;
     VkPhysicalDeviceMemoryProperties memory;
     VkPipelineCache cache;
+    size_t cached_bytes;                        /* what the cache held when it was opened */
+    uint64_t key;                               /* of device, driver and shaders: see vkr_device_key */
     struct vkr_pipeline *pipelines;             /* list, newest first; guarded by `lock` */
     struct vkr_buffer *staging;                 /* made when first needed; guarded by `transfer_lock` */
     VkCommandPool transfer_pool;
@@ -69,6 +71,10 @@ void vkr_probe_matrix(const struct vkr_instance *instance, VkPhysicalDevice phys
 vks_status vkr_queue_submit(struct vkr_device *device, VkCommandBuffer commands, VkFence fence);
 /* Waits for a fence with the runtime's time limit; a timeout or loss marks the device lost. */
 vks_status vkr_fence_wait(struct vkr_device *device, VkFence fence);
+
+/* pipeline_cache.c: opening reads options.cache, closing (before the pipelines are destroyed) writes it. */
+vks_status vkr_pipeline_cache_open(struct vkr_device *device);
+void vkr_pipeline_cache_close(struct vkr_device *device);
 
 /* pipeline.c */
 void vkr_pipelines_destroy(struct vkr_device *device);

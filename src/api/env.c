@@ -41,6 +41,24 @@ static vks_status apply(struct vkr_options *options, const char *key, const char
     return VKS_OK;
 }
 
+/* VKS_CACHE, "off" for none; else where the system wants caches. */
+static vks_status choose_cache(struct vkr_options *options)
+{
+    const char *folder = lookup("VKS_CACHE"), *base = lookup("XDG_CACHE_HOME"), *home = lookup("HOME");
+    int length = 0;
+    if (folder)
+        length = snprintf(options->cache, sizeof options->cache, "%s", strcmp(folder, "off") == 0 ? "" : folder);
+    else if (base)
+        length = snprintf(options->cache, sizeof options->cache, "%s/vkseg", base);
+    else if (lookup("LOCALAPPDATA"))
+        length = snprintf(options->cache, sizeof options->cache, "%s/vkseg", lookup("LOCALAPPDATA"));
+    else if (home)
+        length = snprintf(options->cache, sizeof options->cache, "%s/.cache/vkseg", home);
+    VKS_REQUIRE(length < (int)sizeof options->cache, VKS_ERR_ARGUMENT,
+                "the name of the cache folder is longer than %zu bytes; name another in VKS_CACHE", sizeof options->cache - 1);
+    return VKS_OK;
+}
+
 vks_status env_options(struct vkr_options *options)
 {
     for (size_t i = 0; i < sizeof knobs / sizeof *knobs; i++) {
@@ -49,6 +67,7 @@ vks_status env_options(struct vkr_options *options)
             return vks_fail(VKS_ERR_ARGUMENT, "environment variable %s=\"%.100s\": %.600s", knobs[i].variable, value,
                             vks_last_error());
     }
+    VKS_TRY(choose_cache(options));
     const char *dump = lookup("VKS_DUMP");      /* a folder may contain commas, so it does not pass through the parser */
     if (dump) {
         VKS_REQUIRE(strlen(dump) < sizeof options->dump, VKS_ERR_ARGUMENT,

@@ -12,6 +12,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
 unset NO_COLOR VKSEG_DEVICE VKS_LOG VKS_DEVICE VKS_OPTIONS
+export VKS_CACHE=$work/cache
 passed=0 failed=0 skipped=0
 
 complain() {
@@ -354,6 +355,20 @@ else
         rm examples/*
         expect 4 'the folder is empty' "${shown[@]}" --support examples -o s2.png
     fi
+
+    # What is kept between runs may be damaged or lost: then it is made again.
+    check "compiled pipelines are kept" bash -c 'ls cache/pipelines-* >/dev/null'
+    for file in cache/*; do
+        printf 'damage' | dd of="$file" bs=1 seek=40 conv=notrunc 2>/dev/null
+    done
+    expect 0 '' segment ct.pgm "${run[@]}" "${box[@]}" -o a4.npy
+    check "a damaged cache changes nothing" cmp a3.npy a4.npy
+    rm -rf cache
+    : >cache
+    expect 0 '' segment ct.pgm "${run[@]}" "${box[@]}" -o a5.npy
+    check "nor does a cache that cannot be written" cmp a3.npy a5.npy
+    rm -f cache
+
     # Ctrl-C: whenever it comes, there is a whole output and exit code 0, or none and 130.
     for delay in 0.05 0.2 0.5; do
         rm -f stop*

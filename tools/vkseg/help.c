@@ -210,6 +210,7 @@ static const char options_text[] =
     "  VKS_SERIAL     1: one submission per kernel\n"
     "  VKS_VALIDATE   1: Vulkan validation layer; its messages become failures\n"
     "  VKS_DUMP       folder: one .npy per marked tensor. Holds image data.\n"
+    "  VKS_CACHE      folder of compiled pipelines and tuning results; off: none\n"
     "  VKS_OPTIONS    several at once: caps=-coopmat,profile=1,submit_ms=50\n"
     "  NO_COLOR       any value: no colour in messages\n";
 
