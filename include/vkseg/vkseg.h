@@ -277,6 +277,19 @@ VKS_API void vks_embedding_free(vks_embedding **embedding);
  * Errors: ARGUMENT when its shape or family is not this model's. */
 VKS_API vks_status vks_session_set_embedding(vks_session *session, const vks_embedding *embedding);
 
+/* A named tensor of the image encoder, channels last. */
+typedef struct vks_layer {
+    char name[256];             /* its module path */
+    uint32_t rank, shape[5];    /* [1, height, width, channels] for blocks */
+    const float *data;
+} vks_layer;
+
+/* Sets the image as vks_session_set_image does and gives one tensor of the encoder by its module path, such as
+ * "image_encoder.blocks.3" or "image_encoder.layers.2"; freed with vks_layer_free. Errors: ARGUMENT (no such layer; the
+ * sentence lists them), UNSUPPORTED (a family that is shown examples), and those of vks_session_set_image. */
+VKS_API vks_status vks_session_layer(vks_session *session, const vks_image *image, const char *name, vks_layer **out);
+VKS_API void vks_layer_free(vks_layer **layer);
+
 /* ---- time and profile ----------------------------------------------------------------------------------------- */
 
 typedef struct vks_timing {

@@ -50,6 +50,7 @@ struct vks_session {
     struct finish_size size;            /* of that image */
     char image_sha256[65];              /* "" if unknown */
     vks_timing timing;
+    bool keeps_layers;                  /* the encoder's plan made from now on keeps its named tensors */
     bool profile;                       /* plans made from now on time every kernel */
     struct vkr_plan *decoded;           /* plan of the last decoder call, in `decode`; NULL before */
     vks_stage_time stages[VKS_STAGE_COUNT];

@@ -176,7 +176,7 @@ static vks_status read_masks(struct decoding *d, const struct batch *batch, stru
 static vks_status decode_batch(struct decoding *d, const struct batch *batch)
 {
     vks_session *session = d->session;
-    const struct stage_builder builder = { build_decode, session, session->profile };
+    const struct stage_builder builder = { build_decode, session, session->profile, false };
     vks_stage_time *stages = session->stages;
     struct clock_lap lap = clock_start();
     struct vkr_plan *plan;

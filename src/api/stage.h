@@ -29,6 +29,7 @@ struct stage_builder {
     void (*build)(void *user, struct vkr_graph *graph, struct stage_key key);
     void *user;
     bool profile;               /* time every kernel, whatever the context's options say */
+    bool keeps_marks;           /* keep every marked tensor readable, likewise */
 };
 
 void stage_cache_clear(struct stage_cache *cache);

@@ -72,6 +72,7 @@ static const char encode_text[] =
     "\n"
     "  vkseg encode ct.png -m medsam_vit_b.pth -o ct.safetensors\n"
     "  vkseg segment ct.safetensors -m medsam_vit_b.pth --box 95,255,190,350 -o a.png\n"
+    "  vkseg encode ct.png -m mobile_sam.pt --layer image_encoder.layers.2 -o f.npy\n"
     "\n"
     "The encoder is the expensive part and does not depend on the prompts: encode\n"
     "once, then segment the embedding as often as you like. Masks are the same to\n"
