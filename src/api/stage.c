@@ -10,7 +10,7 @@
 
 static bool same_key(const struct stage_key *a, const struct stage_key *b)
 {
-    return a->objects == b->objects && a->tokens == b->tokens && a->mask == b->mask;
+    return a->objects == b->objects && a->tokens == b->tokens && a->mask == b->mask && a->source == b->source;
 }
 
 void stage_cache_clear(struct stage_cache *cache)

@@ -10,6 +10,7 @@
 struct stage_key {
     uint32_t objects, tokens;
     bool mask;
+    uint32_t source;
 };
 
 enum { STAGE_PLANS = 8 };
