@@ -111,6 +111,7 @@ typedef struct vks_model_info {
     double decoder_gmac;        /* of one prompt */
     uint64_t memory_f32;        /* estimated bytes of device memory, weights and activations */
     uint64_t memory_f16;
+    uint32_t memory;            /* slices it attends to besides prompted ones (vks_tracker); 0: it has no memory */
 } vks_model_info;
 
 /* Loads a checkpoint (.safetensors, .pth, .pt), or generates the model that "synthetic:NAME[:SEED]" names (random weights
@@ -327,8 +328,8 @@ VKS_API vks_status vks_tracker_set_slice(vks_tracker *tracker, uint32_t slice, c
 VKS_API vks_status vks_tracker_prompt(vks_tracker *tracker, const vks_prompt *prompts, size_t count, vks_masks **out);
 
 /* All objects on the current slice, as known from the others; where a slice has hints about an object, what came of those.
- * `backwards`: non-zero when slices are visited in descending order. An object that is not there has an empty mask. *out:
- * masks of all objects. Errors: ARGUMENT (no slice, no object), HOST_MEMORY, DEVICE_*. */
+ * `backwards`: non-zero when slices are visited in descending order. An object is followed from its first hint in that
+ * direction on; before it, and where the object is not there, its mask is empty. *out: masks of all objects. Errors: ARGUMENT (no slice, no object), HOST_MEMORY, DEVICE_*. */
 VKS_API vks_status vks_tracker_follow(vks_tracker *tracker, int backwards, vks_masks **out);
 
 /* Drops what was followed; slices with hints stay. */

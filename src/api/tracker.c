@@ -80,6 +80,10 @@ static vks_status show(const vks_tracker *tracker, const uint32_t *which, uint32
     vks_masks *masks = &result->masks;
     for (uint32_t i = 0; i < count; i++) {
         const struct bank_entry *entry = &tracker->banks[which ? which[i] : i].entries[tracker->slice];
+        for (size_t k = 0; k < each && !entry->known; k++)
+            result->logits[i * each + k] = -1024; /* as of an object that is not there */
+        if (!entry->known)
+            continue;
         memcpy(result->logits + i * each, entry->logits, each * sizeof(float));
         result->iou[i] = entry->iou;
     }
@@ -294,10 +298,21 @@ vks_status vks_tracker_prompt(vks_tracker *tracker, const vks_prompt *prompts, s
 
 /* ---- following ---------------------------------------------------------------------------------------------- */
 
+/* Before the first hint in the direction of travel, the object has not begun. */
+static bool begun(const struct bank *bank, uint32_t slice, bool backwards)
+{
+    bool any = false;
+    for (uint32_t i = backwards ? slice : 0; i < (backwards ? bank->slices : slice + 1) && !any; i++)
+        any = bank->entries[i].prompted;
+    return any;
+}
+
 static vks_status follow(vks_tracker *tracker, struct bank *bank, bool backwards)
 {
     static const struct prompt_object nothing = { .followed = true };
     struct bank_entry *entry = &bank->entries[tracker->slice];
+    if (!begun(bank, tracker->slice, backwards))
+        return VKS_OK;
     if (!entry->prompted) {
         VKS_TRY(bank_reserve(bank, tracker->session->model->network, tracker->slice));
         VKS_TRY(follow_recall(tracker, bank, backwards));

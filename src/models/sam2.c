@@ -4,6 +4,7 @@
 #include "models/sam2_encoder.h"
 #include "models/sam2_keys.h"
 #include "models/sam2_memory.h"
+#include "models/sam2_synthetic.h"
 #include "models/sam_decoder.h"
 
 #include <ctype.h>
@@ -273,6 +274,7 @@ const struct family family_sam2 = {
     .tokens = tokens,
     .embed = embed,
     .read = read_param,
+    .tensors = sam2_synthetic,
 };
 
 const struct family family_medsam2 = {
@@ -290,4 +292,5 @@ const struct family family_medsam2 = {
     .tokens = tokens,
     .embed = embed,
     .read = read_param,
+    .tensors = sam2_synthetic,
 };

@@ -23,6 +23,9 @@ struct sam2_memory {
 /* Hyper-parameters from shapes, then adds all tensors to `schema`. Errors: MODEL. */
 vks_status sam2_memory_open(struct sam2_memory *memory, struct schema *schema, uint32_t side, uint32_t channels);
 
+/* Adds all tensors of a memory of these sizes. */
+void sam2_memory_tensors(const struct sam2_memory *memory, struct schema *schema);
+
 /* After schema_check: reads what the host part needs. Free also after a failure. Errors: HOST_MEMORY, MODEL. */
 vks_status sam2_memory_load(struct sam2_memory *memory, const struct schema *schema);
 void sam2_memory_free(struct sam2_memory *memory);

@@ -113,7 +113,7 @@ static void add_encoder(const struct sam2_memory *m, struct schema *s)
     }
 }
 
-static void add_tensors(const struct sam2_memory *m, struct schema *s)
+void sam2_memory_tensors(const struct sam2_memory *m, struct schema *s)
 {
     uint32_t c = m->channels;
     for (uint32_t i = 0; i < m->layers; i++)
@@ -138,7 +138,7 @@ vks_status sam2_memory_open(struct sam2_memory *m, struct schema *schema, uint32
 {
     *m = (struct sam2_memory){ .side = side, .grid = side / 16, .channels = channels };
     VKS_TRY(measure(m, schema));
-    add_tensors(m, schema);
+    sam2_memory_tensors(m, schema);
     return VKS_OK;
 }
 
