@@ -83,10 +83,11 @@ vks_status bank_select(const struct bank *bank, const struct family_bank *rule, 
 {
     uint32_t at;
     *out = (struct bank_view){ 0 };
-    VKS_REQUIRE(bank->prompted + rule->frames <= BANK_FRAMES, VKS_ERR_UNSUPPORTED,
-                "an object with hints on %u slices is attended to on %d at most; give fewer hints, as the model follows "
-                "by itself",
-                bank->prompted, BANK_FRAMES - (int)rule->frames);
+    VKS_REQUIRE(
+        bank->prompted + rule->frames <= BANK_FRAMES, VKS_ERR_UNSUPPORTED,
+        "an object with hints on %u slices is attended to on %d at most; give fewer hints, as the model follows "
+        "by itself",
+        bank->prompted, BANK_FRAMES - (int)rule->frames);
     for (uint32_t i = 0; i < bank->slices; i++)
         if (bank->entries[i].prompted) {
             out->frame[out->frames].slice = i;

@@ -8,14 +8,14 @@
 #include "models/family.h"
 
 struct bank_entry {
-    bool known;           /* the object's mask on this slice has been decided */
-    bool prompted;        /* by hints */
-    bool backwards;       /* the direction in which it was followed, if it was */
-    bool followed;        /* it has been reached from other slices */
-    float iou, score;     /* predicted; the object is there when score > 0 */
-    float *logits;        /* [low, low] */
-    float *pointer;       /* [channels] */
-    uint16_t *memory;     /* [grid * grid, width], bfloat16 */
+    bool known;       /* the object's mask on this slice has been decided */
+    bool prompted;    /* by hints */
+    bool backwards;   /* the direction in which it was followed, if it was */
+    bool followed;    /* it has been reached from other slices */
+    float iou, score; /* predicted; the object is there when score > 0 */
+    float *logits;    /* [low, low] */
+    float *pointer;   /* [channels] */
+    uint16_t *memory; /* [grid * grid, width], bfloat16 */
 };
 
 struct bank {
@@ -46,8 +46,8 @@ struct bank_view {
     } pointer[BANK_POINTERS];
 };
 
-/* All prompted slices; the frames - 1 slices before (after, when going backwards); pointers of prompted slices up to this
- * one and of the nearest followed ones. Errors: UNSUPPORTED (more prompted slices than BANK_FRAMES holds). */
+/* All prompted slices; the frames - 1 slices before (after, when going backwards); pointers of prompted slices up to
+ * this one and of the nearest followed ones. Errors: UNSUPPORTED (more prompted slices than BANK_FRAMES holds). */
 vks_status bank_select(const struct bank *bank, const struct family_bank *rule, uint32_t slice, bool backwards,
                        struct bank_view *out);
 

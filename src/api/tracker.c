@@ -128,8 +128,8 @@ static vks_status name_objects(const vks_tracker *tracker, const vks_prompt *pro
         if (!named[i])
             continue;
         VKS_REQUIRE(i <= known, VKS_ERR_ARGUMENT,
-                    "object %u has prompts, but object %u is not known yet; number objects 0, 1, 2, ... without gaps", i,
-                    known);
+                    "object %u has prompts, but object %u is not known yet; number objects 0, 1, 2, ... without gaps",
+                    i, known);
         known += i == known;
         hints->object[hints->count++] = i;
     }
@@ -251,8 +251,8 @@ static vks_status take_clicks(vks_tracker *tracker, const struct bank *bank, con
         mask_limit(last, each, network->mask_limit);
         object.mask = last;
     }
-    vks_status status = follow_decode(tracker, &object, entry->followed ? DECODE_RECALLED : DECODE_FIRST,
-                                      object.count <= 1, entry);
+    vks_status status =
+        follow_decode(tracker, &object, entry->followed ? DECODE_RECALLED : DECODE_FIRST, object.count <= 1, entry);
     vkr_free(last);
     return status;
 }

@@ -1,5 +1,5 @@
-/* sam2.c: SAM 2.1 (arXiv 2408.00714) and MedSAM2 (arXiv 2504.03600), which is the same network for 512 x 512 slices with
- * another resize. Their checkpoints cannot be told apart by their tensors. */
+/* sam2.c: SAM 2.1 (arXiv 2408.00714) and MedSAM2 (arXiv 2504.03600), which is the same network for 512 x 512 slices
+ * with another resize. Their checkpoints cannot be told apart by their tensors. */
 #include "models/family.h"
 #include "models/sam2_encoder.h"
 #include "models/sam2_keys.h"
@@ -195,8 +195,8 @@ static void describe_image(struct network *network, uint32_t side, bool medical,
              "%s to %u x %u whatever the aspect, ImageNet mean and deviation",
              medical ? "Pillow bicubic" : "antialiased bilinear in floating point", side, side);
     if (!chosen)
-        snprintf(network->note, sizeof network->note, "Taken for %s by the file's name, at %u x %u. %s", medical ? "MedSAM2" : "SAM 2",
-                 side, side,
+        snprintf(network->note, sizeof network->note, "Taken for %s by the file's name, at %u x %u. %s",
+                 medical ? "MedSAM2" : "SAM 2", side, side,
                  medical ? "A SAM 2 checkpoint has the same tensors: if this is one, choose the family sam2."
                          : "A MedSAM2 checkpoint has the same tensors: if this is one, choose the family medsam2.");
 }
@@ -214,8 +214,9 @@ static void close_network(struct network *network)
 
 static vks_status fill(struct sam2 *sam2, const char *options, bool chosen)
 {
-    static const char *const keys[] = { "image_size",  "encoder_heads", "decoder_heads", "window_spec",
-                                        "global_blocks", "unknown",       NULL };
+    static const char *const keys[] = { "image_size",  "encoder_heads", "decoder_heads",
+                                        "window_spec", "global_blocks", "unknown",
+                                        NULL };
     static const char *const ignored[] = { "no_mem_pos_enc", NULL };
     const struct hyper hyper = { options, sam2->network.weights };
     bool medical = sam2->network.family == &family_medsam2;

@@ -1,7 +1,7 @@
-/* sam2_memory.c: memory attention and memory encoder as graphs; they read like memory_attention.py and memory_encoder.py
- * of the published code. Queries and keys are rotated by their cell (RoPE, arXiv 2104.09864): pair (a, b) becomes
- * (a cos - b sin, b cos + a sin), which is x * cos + turned(x) * sin, and turned(x) = (-b, a) is a projection with its
- * rows exchanged. So rotation needs no operator of its own. */
+/* sam2_memory.c: memory attention and memory encoder as graphs; they read like memory_attention.py and
+ * memory_encoder.py of the published code. Queries and keys are rotated by their cell (RoPE, arXiv 2104.09864): pair
+ * (a, b) becomes (a cos - b sin, b cos + a sin), which is x * cos + turned(x) * sin, and turned(x) = (-b, a) is a
+ * projection with its rows exchanged. So rotation needs no operator of its own. */
 #include "models/sam2_memory.h"
 
 #include <stdio.h>
@@ -59,9 +59,9 @@ static struct vkr_tensor *flat(struct nn n, struct vkr_tensor *x)
 }
 
 struct sources {
-    struct vkr_tensor *memory, *keys;   /* [F, cells, W]: values, and with positions added */
+    struct vkr_tensor *memory, *keys;           /* [F, cells, W]: values, and with positions added */
     struct vkr_tensor *pointers, *pointer_keys; /* [P, W], or NULL */
-    struct vkr_tensor *all;             /* memory, then pointers: [F cells + P, W] */
+    struct vkr_tensor *all;                     /* memory, then pointers: [F cells + P, W] */
 };
 
 static struct vkr_tensor *self_attention(const struct sam2_memory *m, struct nn n, struct vkr_tensor *x,
@@ -185,8 +185,7 @@ void sam2_memory_remember(const struct sam2_memory *m, struct nn n, struct vkr_t
     struct vkr_tensor *mask = vkr_graph_input(n.graph, "mask", vkr_f32(4, 1, m->side, m->side, 1));
     vkr_graph_push(n.graph, "memory_encoder");
     image = vkr_reshape(n.graph, image, vkr_f32(4, 1, m->grid, m->grid, m->channels));
-    struct vkr_tensor *x =
-        vkr_add(n.graph, nn_conv(n, "pix_feat_proj", image, &project), mask_features(m, n, mask));
+    struct vkr_tensor *x = vkr_add(n.graph, nn_conv(n, "pix_feat_proj", image, &project), mask_features(m, n, mask));
     for (uint32_t i = 0; i < m->mixers; i++)
         x = mixer(m, n, i, x);
     x = vkr_graph_mark(n.graph, nn_conv(n, "out_proj", x, &out), NULL);

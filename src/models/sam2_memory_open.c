@@ -263,9 +263,9 @@ vks_status sam2_memory_read(const struct sam2_memory *m, const struct schema *sc
         const char *name;
         uint32_t channels;
     } tables[] = {
-        { "memory_attention.position", c },    { "memory_encoder.position", m->width },
-        { "image_encoder.position", c },       { "memory_attention.query_cosine", c },
-        { "memory_attention.query_sine", c },  { "memory_attention.key_cosine", c },
+        { "memory_attention.position", c },   { "memory_encoder.position", m->width },
+        { "image_encoder.position", c },      { "memory_attention.query_cosine", c },
+        { "memory_attention.query_sine", c }, { "memory_attention.key_cosine", c },
         { "memory_attention.key_sine", c },
     };
     uint32_t which = 0, count = sizeof tables / sizeof *tables;

@@ -262,7 +262,10 @@ static json_t *make_report(const struct job *job)
     if (!document)
         return NULL;
     json_object_set_new(document, "input", describe_volume(job));
-    json_object_set_new(document, "propagate", json_string(job->slices.has_memory ? "memory" : job->slices.does_propagate ? "box" : "none"));
+    json_object_set_new(document, "propagate",
+                        json_string(job->slices.has_memory       ? "memory"
+                                    : job->slices.does_propagate ? "box"
+                                                                 : "none"));
     json_object_set_new(document, "slices_encoded", json_integer(job->slices.encoded));
     json_object_set_new(document, "slices_reused", json_integer(job->slices.reused));
     json_object_set_new(document, "complete", json_boolean(!job->slices.was_stopped));

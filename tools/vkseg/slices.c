@@ -124,7 +124,8 @@ int slices_accept(struct slices *slices, uint32_t object, uint32_t slice, const 
         for (uint32_t x = 0; x < slices->cut->width; x++) {
             if (!mask[(size_t)y * slices->cut->width + x])
                 continue;
-            uint16_t *label = &slices->labels[vks_volume_slice_index(slices->volume->size, slices->cut->axis, slice, x, y)];
+            uint16_t *label =
+                &slices->labels[vks_volume_slice_index(slices->volume->size, slices->cut->axis, slice, x, y)];
             *label = *label > object + 1 ? *label : (uint16_t)(object + 1);
             area++;
         }

@@ -24,7 +24,7 @@ struct slices {
     const struct hints *hints; /* every prompt has a slice */
     struct run *run;
     int does_propagate;
-    int has_memory; /* by the model's memory, not by boxes */
+    int has_memory;   /* by the model's memory, not by boxes */
     uint16_t *labels; /* [size of the volume], 0; object k gets k + 1, higher ones on top */
 
     /* Results; slices_close frees them. */

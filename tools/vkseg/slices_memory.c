@@ -100,7 +100,8 @@ static int accept_all(struct memory *memory, uint32_t slice, int backwards, cons
         uint32_t key = nearest(slices->hints, object, slice), number = memory->number[object];
         if (backwards != (key > slice))
             continue;
-        int code = slices_accept(slices, object, slice, masks->mask + number * pixels, masks->iou[number], key == slice);
+        int code =
+            slices_accept(slices, object, slice, masks->mask + number * pixels, masks->iou[number], key == slice);
         if (code)
             return code;
     }
@@ -152,8 +153,8 @@ vks_status slices_run_memory(struct slices *slices, int *code)
         memory.number[i] = UINT32_MAX;
     snprintf(slices->stage, sizeof slices->stage, "memory");
     vks_session_params params = { .struct_size = sizeof params, .progress = slices_progress, .user = slices };
-    vks_status status = vks_tracker_create(slices->run->model, &params, slices->cut->last - slices->cut->first + 1,
-                                           &memory.tracker);
+    vks_status status =
+        vks_tracker_create(slices->run->model, &params, slices->cut->last - slices->cut->first + 1, &memory.tracker);
     if (!status)
         status = run(&memory, code);
     vks_tracker_destroy(&memory.tracker);

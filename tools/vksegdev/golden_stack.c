@@ -141,8 +141,7 @@ static vks_status set_slice(struct stack *stack, vks_tracker *tracker, uint32_t 
     const struct network *network = stack->golden->model->network;
     if (stack->features[slice][0]) {
         for (uint32_t i = 0; i < network->feature_count; i++)
-            VKS_TRY(
-                vkr_slot_write(tracker->session->slots[i], stack->features[slice][i], feature_size(network, i)));
+            VKS_TRY(vkr_slot_write(tracker->session->slots[i], stack->features[slice][i], feature_size(network, i)));
         session_set_size(tracker->session, stack->width, stack->height);
         tracker->slice = slice;
         tracker->ready = tracker->session->ready = true;
@@ -252,8 +251,8 @@ static vks_status compare_entry(const struct scenario *s, uint32_t slice, const 
     const struct bank_entry *entry = &s->tracker->banks[0].entries[slice];
     char name[64];
     VKS_TRY(compare_memory(s, join(s, slice, "memory", name)));
-    VKS_TRY(golden_compare(golden, join(s, slice, "obj_ptr", name), "obj_ptr", entry->pointer, network->channels,
-                           false));
+    VKS_TRY(
+        golden_compare(golden, join(s, slice, "obj_ptr", name), "obj_ptr", entry->pointer, network->channels, false));
     const uint32_t shape[3] = { network->low, network->low, 1 };
     VKS_TRY(compare_grid(golden, join(s, slice, "lowres", name), "logits", entry->logits, shape, true));
     return compare_video(golden, join(s, slice, "video_mask", name), masks);
@@ -275,8 +274,7 @@ static vks_status compare_sparse(const struct scenario *s, const json_t *box)
             i ? PROMPT_BOTTOM_RIGHT : PROMPT_TOP_LEFT,
         };
     const struct prompt_object object = { .points = points, .count = 2, .box = true };
-    if (!golden_find(golden, name, NULL) || network->family->tokens(network, &object) != 3 ||
-        network->channels > 4096)
+    if (!golden_find(golden, name, NULL) || network->family->tokens(network, &object) != 3 || network->channels > 4096)
         return VKS_OK;
     network->family->embed(network, &object, rows);
     return golden_compare(golden, name, "prompt_encoder", rows, 3 * (uint64_t)network->channels, false);
@@ -396,8 +394,7 @@ vks_status golden_stack(struct golden *golden)
     stack.slices = desc.dim[0];
     stack.height = desc.dim[1];
     stack.width = desc.dim[2];
-    bool fits = desc.dtype == VKR_U8 && desc.rank == 3 && desc.dim[0] >= 2 &&
-                desc.dim[0] <= MOST_SLICES;
+    bool fits = desc.dtype == VKR_U8 && desc.rank == 3 && desc.dim[0] >= 2 && desc.dim[0] <= MOST_SLICES;
     vks_status status = fits ? run(&stack) : vks_fail(VKS_ERR_CORRUPT, "%s is no stack of 8-bit slices", path);
     for (uint32_t i = 0; i < MOST_SLICES; i++)
         for (uint32_t k = 0; k < FAMILY_FEATURES; k++)
