@@ -153,10 +153,11 @@ static uint32_t wide_tiles_per_block(const struct params *p)
 
 static vks_status lower_vec(struct vkr_lower *l, const struct params *p, struct vkr_tensor *const *in, struct vkr_tensor *out)
 {
-    static const char *const variants[2][3] = { { "vec", "vec_relu", "vec_gelu" }, { "wide", "wide_relu", "wide_gelu" } };
+    static const char *const variants[3][3] = { { "vec", "vec_relu", "vec_gelu" }, { "wide", "wide_relu", "wide_gelu" },
+                                                { "wide_half", "wide_half_relu", "wide_half_gelu" } };
     const struct vkr_caps *caps = &vkr_lower_target(l)->caps;
     uint32_t k4 = depth_of(p->k) / 4, count = vkr_groups(p->m, MATMUL_VEC_ROWS), blocks = 1;
-    bool wide = is_wide(p);
+    bool wide = is_wide(p), half = in[1]->desc.dtype == VKR_F16;
     if (wide) {
         uint32_t all = vkr_groups(p->m, MATMUL_WIDE_ROWS);
         count = wide_tiles_per_block(p) < all ? wide_tiles_per_block(p) : all;
@@ -168,7 +169,8 @@ static vks_status lower_vec(struct vkr_lower *l, const struct params *p, struct 
         .x_batch = p->rows_packed ? vkr_groups(p->m, 8) * 8 * k4 : p->m * k4,
         .w_batch = p->w_batch ? (uint32_t)(panel_elements(p->n, p->k) / 4) : 0,
         .flags = (in[3] ? 2u : 0u) | (p->rows_packed ? 4u : 0u) | (p->packs_rows ? 8u : 0u), .blocks = blocks };
-    return vkr_emit(l, &(struct vkr_dispatch){ .shader = "matmul_vec", .variant = variants[wide][p->act],
+    return vkr_emit(l, &(struct vkr_dispatch){ .shader = "matmul_vec", .variant = variants[wide ? 1 + half : 0][p->act],
+        .images = !wide ? 0u : half ? 1u : 3u,
         .bind = { in[0], in[1], in[3] ? in[3] : in[0], out, out }, .bind_count = 5, .writes = 3u << 3, .texels = 7u,
         .args = &args, .args_size = sizeof args,
         .groups = { count, vkr_groups(p->n, MATMUL_PANEL), blocks * p->batch } });
@@ -250,20 +252,19 @@ static bool wants_row_panels(const struct params *p)
 static struct vkr_tensor *made_in_panels(struct vkr_graph *g, const struct params *p, struct vkr_tensor *x)
 {
     const void *params;
-    struct vkr_tensor *const *in;
-    uint32_t count;
-    const struct vkr_op *op = vkr_graph_producer(g, x, &params, &in, &count);
+    struct vkr_desc input;
+    const struct vkr_op *op = vkr_graph_producer(g, x, &params, &input);
     if (!op || p->k % 4 != 0 || p->batch != 1 || vkr_last(&x->base->desc) != p->k)
         return NULL;
     if (op == &vkr_op_layer_norm)
-        return layer_norm_in_panels(g, params, in);
+        return layer_norm_in_panels(g, x, params, &input);
     if (op != &vkr_op_matmul)
         return NULL;
     struct params twin = *(const struct params *)params;
     if (twin.kind != MULTIPLY || twin.choice != VEC || twin.batch != 1)
         return NULL;
     twin.packs_rows = 1;
-    return vkr_graph_node(g, op, &twin, in, count);
+    return vkr_graph_twin(g, x, &twin);
 }
 
 static struct vkr_tensor *build_vec(struct vkr_graph *g, struct params *p, struct vkr_tensor *x, struct vkr_tensor *w,
