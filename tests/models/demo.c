@@ -12,18 +12,20 @@
 #include "support/device.h"
 #include "vkseg/vkseg_io.h"
 
-/* The largest object of each picture (tools/demo-model/generate.py --bundle), a point in its middle, and the Dice that
- * box and point must reach. */
+/* The largest object of each picture (tools/demo-model/generate.py --bundle) and the Dice that its box must reach; and
+ * for one, a point in the middle of a smaller object. */
 static const struct picture {
     const char *name;
     uint8_t label;
+    double box;
+    uint8_t small;
     float x, y;
-    double box, point;
+    double point;
 } pictures[] = {
-    { "ct_slice", 18, 61, 143, 0.8, 0 },
-    { "mr_slice", 1, 167, 130, 0.8, 0 },
-    { "ultrasound", 2, 130, 68, 0.7, 0 },
-    { "cells", 21, 208, 154, 0.6, 0 },
+    { "ct_slice", 18, 0.84, 25, 129, 183, 0.8 },
+    { "mr_slice", 1, 0.86, 0, 0, 0, 0 },
+    { "ultrasound", 2, 0.8, 0, 0, 0, 0 },
+    { "cells", 21, 0.8, 0, 0, 0, 0 },
 };
 
 static vks_context *context;
@@ -86,14 +88,15 @@ static void segments(void **state)
         { .kind = VKS_PROMPT_POINT, .object = 1, .x0 = picture->x, .y0 = picture->y, .label = 1 },
     };
     ok(vks_session_set_image(session, &image.view));
-    ok(vks_session_predict(session, prompts, 2, 0, &masks));
-    const size_t pixels = (size_t)masks->width * masks->height;
-    double box = dice(masks->mask, &label.view, picture->label);
-    double point = dice(masks->mask + pixels, &label.view, picture->label);
-    print_message("%s: Dice %.3f with a box (predicted IoU %.2f), %.3f with a point (%.2f)\n", picture->name, box,
-                  (double)masks->iou[0], point, (double)masks->iou[1]);
-    assert_true(box >= picture->box);
-    assert_true(point >= picture->point);
+    ok(vks_session_predict(session, prompts, picture->small ? 2 : 1, 0, &masks));
+    double got = dice(masks->mask, &label.view, picture->label);
+    print_message("%s: Dice %.3f with a box (predicted IoU %.2f)\n", picture->name, got, (double)masks->iou[0]);
+    assert_true(got >= picture->box);
+    if (picture->small) {
+        got = dice(masks->mask + (size_t)masks->width * masks->height, &label.view, picture->small);
+        print_message("%s: Dice %.3f with a point (predicted IoU %.2f)\n", picture->name, got, (double)masks->iou[1]);
+        assert_true(got >= picture->point);
+    }
     vks_masks_free(&masks);
     vks_io_image_free(&label);
     vks_io_image_free(&image);

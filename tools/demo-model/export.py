@@ -16,6 +16,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("state", type=pathlib.Path)
     parser.add_argument("out", type=pathlib.Path)
+    parser.add_argument("--before", default="", help="what the run began with, for the metadata")
     args = parser.parse_args()
     state = torch.load(args.state, weights_only=True)
     config = Config()
@@ -35,7 +36,8 @@ def main():
         "preprocessing": f"Pillow bilinear, longest side to {config.side}, ImageNet mean and deviation, zeros right and "
                          "below",
         "training": f"{state['steps']} steps in {state['spent'] / 60:.0f} minutes on synthetic CT-like, MR-like, "
-                    "ultrasound-like and microscopy-like images of tools/demo-model; no other image was used",
+                    "ultrasound-like and microscopy-like images of tools/demo-model; no other image was used" +
+                    (f"; {args.before}" if args.before else ""),
         "use": "demonstration and research only, not a medical device",
     }
     args.out.parent.mkdir(parents=True, exist_ok=True)

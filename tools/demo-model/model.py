@@ -252,7 +252,7 @@ def sinusoids(grid, width):
     """Where learning the absolute positions starts: [1, grid, grid, width]."""
     quarter = width // 4
     angle = torch.arange(grid)[:, None] / 10000 ** (torch.arange(quarter) / quarter) * 4
-    line = torch.cat([angle.sin(), angle.cos()], 1) * 0.3
+    line = torch.cat([angle.sin(), angle.cos()], 1) * 1.5
     return torch.cat([line[:, None].expand(grid, grid, -1), line[None].expand(grid, grid, -1)], 2)[None]
 
 
@@ -270,6 +270,8 @@ class Sam(nn.Module):
                 nn.init.xavier_uniform_(module.weight)
         with torch.no_grad():
             self.image_encoder.pos_embed.copy_(sinusoids(self.config.grid, self.config.width))
+            for block in self.image_encoder.blocks:       # at first only the patches speak
+                block.attn.proj.weight.zero_(), block.mlp.lin2.weight.zero_()
             # Queries and keys alike: tokens and image places that are near each other attend to each other at first.
             for name, module in self.mask_decoder.named_modules():
                 if "cross_attn" in name or "final_attn" in name:
@@ -287,8 +289,9 @@ class Sam(nn.Module):
 
 @torch.no_grad()
 def whiten_patches(model, greys):
-    """Starts the patch embedding at the principal components of grey patches of `greys` [N, H, W] in 0..255, each made
-    equally strong, so that fine detail is seen from the first step on."""
+    """Starts the patch embedding at the principal components of grey patches of `greys` [N, H, W] in 0..255, the weak
+    ones raised half way to the strong, so that detail is seen from the first step on and noise is not all there is; and
+    loud enough that what the blocks add does not drown it."""
     p = model.config.patch
     x = (greys.float() - 127.5) / 57
     x = x.unfold(1, p, p // 2).unfold(2, p, p // 2).reshape(-1, p * p)
@@ -296,8 +299,9 @@ def whiten_patches(model, greys):
     covariance = x.T @ x / len(x)
     values, vectors = torch.linalg.eigh(covariance)
     width = model.config.width
-    kernels = (vectors / (values + 3e-3).sqrt()).flip(1)[:, :width].T
-    model.image_encoder.patch_embed.proj.weight.copy_(0.4 * kernels.reshape(-1, 1, p, p).expand(-1, 3, -1, -1) / 3)
+    kernels = (vectors / (values + 3e-3) ** 0.25).flip(1)[:, :width].T
+    kernels = kernels * (4 / (x @ kernels.T).std())
+    model.image_encoder.patch_embed.proj.weight.copy_(kernels.reshape(-1, 1, p, p).expand(-1, 3, -1, -1) / 3)
 
 
 def normalise(pixels):

@@ -174,7 +174,7 @@ def step_loss(model, boundary, batch, rng, side, progress):
     b = batch["pixels"].shape[0]
     prompts = batch["masks"].shape[0] // b
     of = torch.arange(b).repeat_interleave(prompts)
-    corrections = int(rng.choice([0, 1, 2, 3], p=[0.6, 0.2, 0.1, 0.1])) if progress > 0.2 else 0
+    corrections = int(rng.choice([0, 1, 2, 3], p=[0.6, 0.2, 0.1, 0.1])) if progress > 0.3 else 0
     masks = given = None
     with torch.autocast("cpu", torch.bfloat16):
         image = model.image_encoder(normalise(batch["pixels"]))
@@ -197,7 +197,7 @@ def step_loss(model, boundary, batch, rng, side, progress):
     iou_loss = F.mse_loss(iou, true_iou)
     edge = edge.float().unflatten(-1, (4, 4)).permute(0, 1, 3, 2, 4).flatten(3, 4).flatten(1, 2)
     edge_loss = F.binary_cross_entropy_with_logits(edge, edges(batch["label"])[:, 0])
-    loss = single + 0.4 * three + iou_loss + (0.5 * (1 - progress) + 0.02) * edge_loss
+    loss = single + 0.4 * three + iou_loss + (2 * (1 - progress) + 0.05) * edge_loss
     return loss, {"dice": 1 - dice[:, 0].mean().item(), "iou": true_iou[:, 0].mean().item(),
                   "three": three.item(), "iou_loss": iou_loss.item(), "edge": edge_loss.item()}
 
@@ -240,12 +240,13 @@ def main():
     parser.add_argument("--data", type=pathlib.Path, required=True)
     parser.add_argument("--work", type=pathlib.Path, required=True)
     parser.add_argument("--minutes", type=float, default=80)
-    parser.add_argument("--batch", type=int, default=4)
-    parser.add_argument("--prompts", type=int, default=12)
+    parser.add_argument("--batch", type=int, default=6)
+    parser.add_argument("--prompts", type=int, default=8)
     parser.add_argument("--peak", type=float, default=1e-3, help="of AdamW")
-    parser.add_argument("--peak-inner", type=float, default=0.01, help="of Muon")
-    parser.add_argument("--warmup", type=int, default=100)
-    parser.add_argument("--fine-from", type=float, default=0.6, help="share of the time after which losses are at 128")
+    parser.add_argument("--peak-inner", type=float, default=0.02, help="of Muon")
+    parser.add_argument("--warmup", type=int, default=50)
+    parser.add_argument("--fine-from", type=float, default=0.85, help="share of the time after which losses are at 128")
+    parser.add_argument("--decoder-from", type=pathlib.Path, help="state of an earlier run, all but whose encoder is used")
     parser.add_argument("--keep", type=float, default=0.99, help="of the running average, at each step")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
@@ -259,6 +260,9 @@ def main():
     shards.refresh()
     model = Sam(Config())
     whiten_patches(model, torch.from_numpy(shards.parts[0]["grey"][:100]))
+    if args.decoder_from:
+        earlier = torch.load(args.decoder_from, weights_only=True)["average"]
+        model.load_state_dict({k: v for k, v in earlier.items() if not k.startswith("image_encoder.")}, strict=False)
     boundary = torch.nn.Linear(model.config.channels, 16)
     average = copy.deepcopy(model).requires_grad_(False)
     inner = re.compile(r"(blocks|transformer)\..*(qkv|proj|lin1|lin2)\.weight$|neck\.[02]\.weight$")
