@@ -44,6 +44,9 @@ room("runtime/ops/.*" "runtime/(base|ops)/.*" "runtime/graph/(op|graph)\\.h" "ru
 room("shaders/.*" "shaders/.*")
 
 # The one place of src that may say which device; both hand it down at once.
+# The self-test runs the suites of tests/ops: beside the developer tool's, the one arrow that points up.
+room("src/api/doctor\\.c" "runtime/base/.*" "runtime/ops\\.def" "runtime/graph/(graph|op)\\.h" "runtime/gpu/device\\.h"
+  "tests/support/harness\\.h" "src/api/.*" "${PUBLIC}")
 room("src/api/(context|vulkan|measure)\\.c" "runtime/(base|graph)/.*" "runtime/ops\\.h"
   "runtime/gpu/(device|rates)\\.h" "src/.*" "include/vkseg/.*")
 room("src/api/.*" "runtime/base/.*" "runtime/graph/(graph|plan|params|slot)\\.h" "runtime/ops\\.h" "src/.*" "${PUBLIC}")

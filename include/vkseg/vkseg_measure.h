@@ -71,6 +71,26 @@ typedef struct vks_memory {
 } vks_memory;
 VKS_API vks_status vks_session_memory(const vks_session *session, vks_memory *out);
 
+/* ---- known answers --------------------------------------------------------------------------------------------- */
+
+typedef enum vks_verdict { VKS_CHECK_RIGHT, VKS_CHECK_WRONG, VKS_CHECK_ABSENT } vks_verdict;
+
+/* One kernel variant, tried on the short cases of its operator against a reference in double. */
+typedef struct vks_check {
+    char op[32], kernel[64];    /* "matmul", "matmul_coopmat.f16" (shader.variant) */
+    vks_verdict verdict;        /* ABSENT: this device or build cannot run it; `detail` says why */
+    uint32_t cases;
+    double worst;               /* largest error as a fraction of the tolerance */
+    char detail[160];           /* "" when there is nothing to say */
+} vks_check;
+
+/* Runs every kernel variant of one operator (NULL: of all) on the context's device and calls `each` with the result;
+ * non-zero from it ends the run (CANCELLED). With a cache folder (option cache) the verdicts are kept: a wrong kernel, and
+ * one that took the process down while it was tried, is set aside by every later context with the option tune=table or
+ * tune=auto. Errors: ARGUMENT (no such operator), HOST_MEMORY. */
+VKS_API vks_status vks_context_check(vks_context *context, const char *op, int (*each)(void *user, const vks_check *check),
+                                     void *user);
+
 /* What this device does at best, measured now (about a second): chains of multiply-adds that stay in registers, and
  * streams through memory that no cache holds. 0: the device has no such units. Not the rates of a data sheet: those that
  * a kernel of this runtime could reach. */

@@ -35,6 +35,33 @@ static vks_status set_force(struct vkr_options *options, const char *value)
     return VKS_OK;
 }
 
+bool vkr_options_banned(const struct vkr_options *options, const char *kernel)
+{
+    for (uint32_t i = 0; i < options->ban_count; i++)
+        if (strcmp(options->ban[i], kernel) == 0)
+            return true;
+    return false;
+}
+
+static vks_status set_ban(struct vkr_options *options, const char *value)
+{
+    VKS_REQUIRE(strchr(value, '.') && strlen(value) < sizeof options->ban[0] && options->ban_count < VKR_MAX_BANNED,
+                VKS_ERR_ARGUMENT, "ban=%.80s: expected SHADER.VARIANT, at most %d of them", value, VKR_MAX_BANNED);
+    snprintf(options->ban[options->ban_count++], sizeof options->ban[0], "%s", value);
+    return VKS_OK;
+}
+
+static vks_status set_tune(struct vkr_options *options, const char *value)
+{
+    static const char *const names[] = { "off", "table", "auto" };
+    for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(value, names[i]) == 0) {
+            options->tune = (enum vkr_tune)i;
+            return VKS_OK;
+        }
+    return vks_fail(VKS_ERR_ARGUMENT, "tune=%.40s: expected off, table or auto", value);
+}
+
 static vks_status set_flag(bool *flag, const char *key, const char *value)
 {
     VKS_REQUIRE(strcmp(value, "0") == 0 || strcmp(value, "1") == 0, VKS_ERR_ARGUMENT, "%s=%s: expected 0 or 1", key, value);
@@ -65,6 +92,10 @@ static vks_status set_option(struct vkr_options *options, const char *key, const
         options->submit_ms = ms > 60000 ? 60000 : (uint32_t)ms;
         return VKS_OK;
     }
+    if (strcmp(key, "ban") == 0)
+        return set_ban(options, value);
+    if (strcmp(key, "tune") == 0)
+        return set_tune(options, value);
     if (strcmp(key, "force") == 0)
         return set_force(options, value);
     if (strcmp(key, "max_memory") == 0)

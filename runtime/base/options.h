@@ -5,7 +5,14 @@
 #include "caps.h"
 #include "log.h"
 
-enum { VKR_MAX_FORCED = 8 };
+enum { VKR_MAX_FORCED = 8, VKR_MAX_BANNED = 16 };
+
+/* What is known of kernels on this device, from the cache folder. */
+enum vkr_tune {
+    VKR_TUNE_OFF,                   /* nothing is looked up */
+    VKR_TUNE_TABLE,                 /* kernels found wrong earlier are set aside */
+    VKR_TUNE_AUTO                   /* and, on GPUs, kernels the device has not met yet are checked first */
+};
 
 struct vkr_options {
     char caps[64];                  /* see vkr_caps_mask; "" keeps everything */
@@ -14,6 +21,9 @@ struct vkr_options {
         char variant[32];
     } force[VKR_MAX_FORCED];        /* pins a variant: "force=matmul:f32" */
     uint32_t force_count;
+    char ban[VKR_MAX_BANNED][64];   /* kernels that are not chosen: "ban=matmul_coopmat.f16" */
+    uint32_t ban_count;
+    enum vkr_tune tune;
     bool force_is_wish;             /* a pinned variant that cannot run is passed over instead of refused (not parsed) */
     bool profile;                   /* timestamps per node */
     bool serial;                    /* one submission per dispatch */
@@ -25,12 +35,15 @@ struct vkr_options {
     uint32_t guard;                 /* tests: sentinel bytes after every arena tensor, checked by vkr_plan_check_guards */
 };
 
-/* Applies "caps=-coopmat,force=matmul:f32,profile=1,serial=1,validate=1,dump=DIR,max_memory=512M,submit_ms=50,cache=DIR" on top
+/* Applies "caps=-coopmat,force=matmul:f32,profile=1,serial=1,validate=1,dump=DIR,max_memory=512M,submit_ms=50,cache=DIR,tune=auto" on top
  * of `options`. NULL or "" changes nothing. VKS_ERR_ARGUMENT names the bad word. */
 vks_status vkr_options_parse(struct vkr_options *options, const char *text);
 
 /* "512M", "2GiB", "1000000" to bytes. */
 vks_status vkr_parse_size(const char *text, uint64_t *out);
+
+/* Is the kernel "SHADER.VARIANT" set aside? */
+bool vkr_options_banned(const struct vkr_options *options, const char *kernel);
 
 /* The variant pinned for `shader`, or NULL. */
 const char *vkr_options_forced(const struct vkr_options *options, const char *shader);

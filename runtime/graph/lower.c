@@ -63,6 +63,15 @@ static bool named_by(const struct vkr_choice *choice, const char *text)
            (strncmp(choice->shader, text, length) == 0 && text[length] == '.' && strcmp(choice->variant, text + length + 1) == 0);
 }
 
+static bool is_banned(const struct vkr_options *options, const struct vkr_choice *choice)
+{
+    char kernel[80];
+    if (options->ban_count == 0)
+        return false;
+    snprintf(kernel, sizeof kernel, "%s.%s", choice->shader, choice->variant);
+    return vkr_options_banned(options, kernel);
+}
+
 vks_status vkr_choose(const struct vkr_target *target, const char *op, const struct vkr_choice *list, uint32_t count,
                       const void *shape, uint32_t *out)
 {
@@ -77,6 +86,8 @@ vks_status vkr_choose(const struct vkr_target *target, const char *op, const str
             continue;
         if (choice->fits && !choice->fits(shape, target))
             continue;
+        if (!forced && is_banned(&target->options, choice))
+            continue;
         *out = i;
         return VKS_OK;
     }
@@ -85,6 +96,8 @@ vks_status vkr_choose(const struct vkr_target *target, const char *op, const str
         free.options.force_count = 0;
         return vkr_choose(&free, op, list, count, shape, out);
     }
+    VKS_REQUIRE(forced || target->options.ban_count == 0, VKS_ERR_UNSUPPORTED,
+                "%s: every kernel that %s could run has been set aside as wrong there", op, target->caps.name);
     return forced ? vks_fail(VKS_ERR_UNSUPPORTED, "%s: the forced variant \"%s\" cannot run here", op, forced)
                   : vks_fail(VKS_ERR_UNSUPPORTED, "%s: no variant can run on %s", op, target->caps.name);
 }

@@ -1,4 +1,5 @@
 /* context.c: devices and contexts. A context is an open device, its options and its log sink; it never changes. */
+#include "api/doctor.h"
 #include "api/env.h"
 #include "api/handles.h"
 #include "base/mem.h"
@@ -118,6 +119,10 @@ vks_status context_wrap(struct vkr_device *device, const struct vkr_log *log, vk
     context->log = *log;
     context->device = device;
     context->target = (struct vkr_target){ *vkr_device_caps(device), *vkr_device_options(device) };
+    if (context->target.options.tune == VKR_TUNE_AUTO && context->target.caps.device_class != VKR_CLASS_CPU)
+        doctor_check_new(context);
+    if (context->target.options.tune != VKR_TUNE_OFF)
+        doctor_apply(context);
     *out = context;
     return VKS_OK;
 }

@@ -15,6 +15,7 @@ static const struct {
     { "VKS_OPTIONS", NULL },
     { "VKS_CAPS", "caps" },
     { "VKS_FORCE", "force" },   /* may hold several: "matmul:f32,conv:base" */
+    { "VKS_TUNE", "tune" },
     { "VKS_PROFILE", "profile" },
     { "VKS_SERIAL", "serial" },
     { "VKS_VALIDATE", "validate" },
@@ -61,6 +62,7 @@ static vks_status choose_cache(struct vkr_options *options)
 
 vks_status env_options(struct vkr_options *options)
 {
+    options->tune = VKR_TUNE_AUTO;
     for (size_t i = 0; i < sizeof knobs / sizeof *knobs; i++) {
         const char *value = lookup(knobs[i].variable);
         if (value && apply(options, knobs[i].key, value) != VKS_OK)

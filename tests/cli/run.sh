@@ -78,17 +78,17 @@ check "suggests segment" grep -q 'vkseg segment' err
 expect 2 'not a command' ct.pgm -m model.pth
 check "says the command comes first" grep -q 'command comes first' err
 expect 2 'not a command' --box 1,2,3,4
-for word in predict doctor; do
+for word in predict; do
     expect 2 "does not have the command '$word'" "$word" ct.pgm
 done
 
 # ---- help and version ----
 expect 0 '' help
 check "help says research use only" grep -qi 'research use only' out
-check "help does not list what is absent" bash -c '! grep -Eqw "predict|doctor" out'
+check "help does not list what is absent" bash -c '! grep -Eqw "predict" out'
 expect 0 '' --help
 expect 0 '' -h
-for topic in segment encode info devices bench prompts models exit-codes options help; do
+for topic in segment encode info devices bench doctor prompts models exit-codes options help; do
     expect 0 '' help "$topic"
     check "help $topic fits 80 columns" bash -c '! grep -Eq ".{81}" out'
     check "help $topic is not empty" test -s out
@@ -260,6 +260,9 @@ expect 2 'needs a file' bench --compare
 expect 3 'nowhere.json' bench --compare nowhere.json text.png
 expect 4 'no result of' bench --compare text.png text.png
 
+expect 2 'one of off, table, auto' segment ct.pgm -m synthetic:sam_mini "${box[@]}" -o a.png --tune on
+expect 2 'does not know what to do' doctor me
+
 # ---- real runs ----
 model=${VKSEG_TEST_MODEL:-synthetic:sam_mini}
 if [ "$code" -ne 0 ]; then
@@ -356,6 +359,12 @@ else
         expect 4 'the folder is empty' "${shown[@]}" --support examples -o s2.png
     fi
 
+    expect 0 '' doctor -d cpu --op softmax
+    check "doctor names kernels" grep -Eq 'softmax +softmax.f32 +[0-9]+ cases +right' out
+    expect 0 '' doctor -d cpu --op softmax --json
+    check "doctor --json" grep -q '"verdict": "right"' out
+    expect 2 'no operator called' doctor -d cpu --op nothing
+    expect 6 '' doctor -d 99
     # What is kept between runs may be damaged or lost: then it is made again.
     check "compiled pipelines are kept" bash -c 'ls cache/pipelines-* >/dev/null'
     for file in cache/*; do

@@ -3,29 +3,26 @@
 
 #include "base/mem.h"
 #include "graph/plan.h"
-#include "support/device.h"
 
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static void print_log(void *user, vks_log_level level, const char *message)
-{
-    (void)user;
-    (void)level;
-    fprintf(stderr, "%s\n", message);
-}
+_Thread_local void (*harness_say)(const char *line);
 
-struct vkr_device *harness_open(void)
+static void VKR_PRINTF(1, 2) say(const char *format, ...)
 {
-    struct vkr_options options = { 0 };
-    struct vkr_log log = { print_log, NULL, VKS_LOG_WARNING };
-    struct vkr_device *device = NULL;
-    const char *which = test_device();
-    if (vkr_options_parse(&options, test_options()) != VKS_OK || vkr_device_open(which, &options, &log, &device) != VKS_OK)
-        printf("no device: %s\n", vks_last_error());
-    return device;
+    char line[1024];
+    va_list values;
+    va_start(values, format);
+    vsnprintf(line, sizeof line, format, values);
+    va_end(values);
+    if (harness_say)
+        harness_say(line);
+    else
+        puts(line);
 }
 
 double harness_random(uint64_t *state)
@@ -129,7 +126,7 @@ static enum harness_result compare(const struct op_suite *suite, const struct be
         if (worst && tolerance > 0)
             *worst = fmax(*worst, error / tolerance);
         if (!(error <= tolerance) && outcome == HARNESS_PASSED) {
-            printf("  element %zu of %s: got %.9g, expected %.9g, tolerance %.3g\n", i, VKR_SHAPE(desc), got, expected[i], tolerance);
+            say("  element %zu of %s: got %.9g, expected %.9g, tolerance %.3g", i, VKR_SHAPE(desc), got, expected[i], tolerance);
             outcome = HARNESS_FAILED;
         }
     }
@@ -158,7 +155,7 @@ static enum harness_result run_graph(struct vkr_device *device, const struct op_
     if (vkr_graph_status(graph) == VKS_ERR_UNSUPPORTED)
         return HARNESS_NOT_HERE;
     if (vkr_graph_status(graph) != VKS_OK) {
-        printf("  %s\n", vks_last_error());
+        say("  %s", vks_last_error());
         return HARNESS_FAILED;
     }
     struct bench bench = { .test = test };
@@ -175,7 +172,7 @@ static enum harness_result run_graph(struct vkr_device *device, const struct op_
     else if (status == VKS_ERR_UNSUPPORTED)
         outcome = HARNESS_NOT_HERE;
     else
-        printf("  %s\n", vks_last_error());
+        say("  %s", vks_last_error());
     free(result);
     for (uint32_t i = 0; i < test->count; i++) {
         free(bench.in[i].bytes);
@@ -218,7 +215,7 @@ enum harness_result harness_reject(const struct vkr_target *target, const struct
     bool refused = vkr_graph_status(graph) != VKS_OK;
     bool said = refused && strstr(vks_last_error(), rejection->word);
     if (!said)
-        printf("  %s: %s\n", rejection->name, refused ? vks_last_error() : "was not refused");
+        say("  %s: %s", rejection->name, refused ? vks_last_error() : "was not refused");
     vkr_graph_destroy(&graph);
     return said ? HARNESS_PASSED : HARNESS_FAILED;
 }

@@ -12,10 +12,13 @@ struct vkr_device *harness_open(void);
 /* Uniform in [-1, 1), from a counter: the same on every machine. */
 double harness_random(uint64_t *state);
 
+/* Where failures are described, a line each, on this thread; NULL: on stdout. */
+extern _Thread_local void (*harness_say)(const char *line);
+
 enum harness_result { HARNESS_PASSED, HARNESS_FAILED, HARNESS_NOT_HERE };
 
 /* Runs one case with `choice` forced (NULL: the operator's own choice), compares with the reference in double, checks the
- * guard bytes. NOT_HERE: the device or the case does not allow that variant. Prints failures with the first bad index.
+ * guard bytes. NOT_HERE: the device or the case does not allow that variant. Says failures with the first bad index.
  * `worst` (may be NULL) becomes the error as a fraction of the tolerance. */
 enum harness_result harness_run(struct vkr_device *device, const struct op_suite *suite, const struct op_case *test,
                                 const struct vkr_choice *choice, double *worst);

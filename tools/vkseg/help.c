@@ -34,6 +34,7 @@ static const char overview[] =
     "  eval    PREDICTION TRUTH                Dice and distances, label by label\n"
     "  preview VOLUME [--labels L] -o PNG      slices or three planes as a picture\n"
     "  bench   -m MODEL                        how long it takes, if it is right\n"
+    "  doctor                                  is every kernel right on this device?\n"
     "  help    [TOPIC]                         this, or one of the topics below\n"
     "  --version [--json]\n"
     "\n";
@@ -113,6 +114,18 @@ static const char bench_text[] =
     "kernel against the best rates of the device, which are measured too. Needs no\n"
     "download: synthetic models are generated. The output is compared with a\n"
     "golden first; when it is wrong, no time is printed (exit code 11).\n"
+    "\n";
+
+static const char doctor_text[] =
+    "vkseg doctor [-d DEVICE] [--json]\n"
+    "\n"
+    "  vkseg doctor\n"
+    "  vkseg doctor -d 0 --op matmul\n"
+    "\n"
+    "Runs every kernel variant that a device can run on cases whose answers are\n"
+    "known. A kernel that is wrong, or that took its driver down while it was tried,\n"
+    "is set aside on that device from then on (--tune off overrules it). Exit code\n"
+    "11 when any is wrong.\n"
     "\n";
 
 static const char prompts_text[] =
@@ -210,6 +223,7 @@ static const char options_text[] =
     "  VKS_SERIAL     1: one submission per kernel\n"
     "  VKS_VALIDATE   1: Vulkan validation layer; its messages become failures\n"
     "  VKS_DUMP       folder: one .npy per marked tensor. Holds image data.\n"
+    "  VKS_TUNE       what --tune takes\n"
     "  VKS_CACHE      folder of compiled pipelines and tuning results; off: none\n"
     "  VKS_OPTIONS    several at once: caps=-coopmat,profile=1,submit_ms=50\n"
     "  NO_COLOR       any value: no colour in messages\n";
@@ -225,6 +239,7 @@ static const struct topic topics[] = {
     { "devices", "how a device is chosen", devices_text, devices_options },
     { "eval", "how well a label map agrees with the truth", eval_text, eval_options },
     { "bench", "how long a model takes on a device", bench_text, bench_options },
+    { "doctor", "known answers of every kernel", doctor_text, doctor_options },
     { "prompts", "points, boxes, masks, and the file for --prompts", prompts_text, NULL },
     { "preview", "a contact sheet of a volume and its labels", preview_text, preview_options },
     { "volumes", "2D models on volumes, slice by slice", volumes_text, NULL },

@@ -11,15 +11,15 @@ static const struct {
     const char *name;
     int (*run)(int count, char **words);
 } commands[] = {
-    { "segment", cmd_segment }, { "auto", cmd_auto },       { "encode", cmd_encode },
-    { "info", cmd_info },       { "devices", cmd_devices }, { "eval", cmd_eval },
-    { "preview", cmd_preview }, { "bench", cmd_bench },     { "help", cmd_help },
+    { "segment", cmd_segment }, { "auto", cmd_auto }, { "encode", cmd_encode },   { "info", cmd_info },
+    { "devices", cmd_devices }, { "eval", cmd_eval }, { "preview", cmd_preview }, { "bench", cmd_bench },
+    { "doctor", cmd_doctor },   { "help", cmd_help },
 };
 
 enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
 
 /* Promised by the command line's plan, not in this version. */
-static const char *const later[] = { "predict", "doctor", "batch", "session", "serve", NULL };
+static const char *const later[] = { "predict", "batch", "session", "serve", NULL };
 
 static int print_version(int count, char **words)
 {

@@ -47,6 +47,7 @@ static int open_context(const struct settings *settings, struct run *run)
     int verbosity = settings->verbosity;
     vks_context_params params = { .struct_size = sizeof params,
                                   .device = settings->device,
+                                  .options = *settings->tune ? settings->tune : NULL,
                                   .use_environment = 1,
                                   .max_memory = settings->max_memory,
                                   .log_level = verbosity > 1 ? VKS_LOG_DEBUG

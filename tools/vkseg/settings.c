@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 static const char *const precisions[] = { "auto", "f32", "f16", NULL };
+static const char *const tunes[] = { "off", "table", "auto", NULL };
 static const char *const modes[] = { "auto", "bar", "json", "none", NULL };
 
 const char *precision_name(vks_precision precision)
@@ -128,6 +129,11 @@ int settings_read(const struct args *args, const char *usage, struct settings *o
     if (index < 0)
         return BAD_USAGE;
     out->progress = (enum progress_mode)index;
+    const char *tune = args_value(args, "tune");
+    if (tune && choose("--tune", tune, tunes) < 0)
+        return BAD_USAGE;
+    if (tune)
+        snprintf(out->tune, sizeof out->tune, "tune=%s", tune);
     if (max_memory && !parse_size(max_memory, &out->max_memory))
         return fail(BAD_USAGE, "Write bytes, or a number with K, M or G: --max-memory 2G",
                     "--max-memory %s: this is not a size.", max_memory);

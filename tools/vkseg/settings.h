@@ -23,7 +23,9 @@
     { "device", 'd', "DEVICE", 0, "auto, a number of `vkseg devices`, name:TEXT, uuid:HEX or cpu. Default: "           \
       "$VKSEG_DEVICE, else auto." },                                                                                   \
     { "precision", 0, "auto|f32|f16", 0, "How weights are stored. Default auto." },                                    \
-    { "max-memory", 0, "SIZE", 0, "Device memory to use at most, such as 512M or 2G. Default: all." }
+    { "max-memory", 0, "SIZE", 0, "Device memory to use at most, such as 512M or 2G. Default: all." },                 \
+    { "tune", 0, "off|table|auto", 0, "Kernels found wrong on this device (`vkseg doctor`): table passes them over, "  \
+      "auto (the default) also checks those that a GPU has not met yet, off does neither." }
 #define GENERAL_OPTIONS                                                                                                \
     { .help = "General" },                                                                                             \
     { "overwrite", 0, NULL, 0, "Replace outputs that exist. Default: refuse (exit 9)." },                              \
@@ -36,6 +38,7 @@
 
 struct settings {
     const char *model, *family, *device, *window;
+    char tune[16]; /* "tune=auto": a runtime option; "" when it was not given */
     char model_options[512];
     char model_path[1024]; /* of the file to open: `model`, or where the bundled one lies */
     vks_precision precision;
