@@ -37,6 +37,10 @@ set_target_properties(vkseg_gdcm PROPERTIES CXX_STANDARD 11 CXX_STANDARD_REQUIRE
 target_include_directories(vkseg_gdcm PRIVATE ${CMAKE_SOURCE_DIR}/src)
 target_include_directories(vkseg_gdcm SYSTEM PRIVATE ${GDCM_INCLUDE_DIR})
 target_compile_options(vkseg_gdcm PRIVATE -Wall -Wextra -Wshadow $<$<BOOL:${VKSEG_WERROR}>:-Werror>)
+if(VKSEG_SANITIZE)
+  # Their part of the runtime only comes with programs that are linked as C++.
+  target_compile_options(vkseg_gdcm PRIVATE -fno-sanitize=vptr,function)
+endif()
 list(APPEND GDCM_LIBRARIES stdc++)
 set(gdcm_objects $<TARGET_OBJECTS:vkseg_gdcm>)
 set(VKSEG_HAVE_GDCM ON)

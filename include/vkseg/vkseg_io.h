@@ -92,7 +92,7 @@ typedef struct vks_io_volume {
 } vks_io_volume;
 
 /* Reads DICOM (a file, or a folder with one or several series, in builds with GDCM) and NIfTI-1 and NIfTI-2 in one file (.nii,
- * .nii.gz), either byte order, recognised by content. Slices of a series are sorted along their normal; gaps, tilt and two
+ * .nii.gz), NRRD (.nrrd, .seg.nrrd, .nhdr), MetaImage (.mha, .mhd) and the .npz of MedSAM's challenges, recognised by content. Slices of a series are sorted along their normal; gaps, tilt and two
  * slices in one place are refused with the names of the files. Scaling (scl_slope, rescale slope slice by slice) is applied; types become u8, u16, i16 or f32, RGB24 three channels of u8. The affine is the sform, else the qform, else
  * made of the spacing alone, which `note` says. At most 32768 voxels a side and 2^31 - 1 in all.
  * Errors: NOT_FOUND, CORRUPT (malformed, cut off or unsupported; the sentence says which), ARGUMENT (several volumes or series

@@ -6,6 +6,7 @@
 #include <gdcmImageApplyLookupTable.h>
 #include <gdcmImageChangePhotometricInterpretation.h>
 #include <gdcmImageChangePlanarConfiguration.h>
+#include <gdcmImageChangeTransferSyntax.h>
 #include <gdcmImageReader.h>
 #include <gdcmReader.h>
 #include <gdcmSequenceOfItems.h>
@@ -287,12 +288,17 @@ enum dicom_result to_colour(const gdcm::Image &image, struct dicom_pixels *out, 
             return say(message, DICOM_BROKEN, "its palette cannot be applied");
         return take(filter.GetOutput(), out, message);
     }
+    gdcm::ImageChangeTransferSyntax plain;      // JPEG's own colours become RGB here
+    plain.SetTransferSyntax(gdcm::TransferSyntax::ExplicitVRLittleEndian);
+    if (!change(plain, image))
+        return say(message, DICOM_BROKEN, "its pixels cannot be decoded: the file is damaged, or its compression is unknown");
     gdcm::ImageChangePlanarConfiguration planes;
     planes.SetPlanarConfiguration(0);
-    if (!change(planes, image))
+    if (!change(planes, plain.GetOutput()))
         return say(message, DICOM_BROKEN, "its colours cannot be put in order");
-    if (kind == gdcm::PhotometricInterpretation::RGB || kind == gdcm::PhotometricInterpretation::YBR_RCT ||
-        kind == gdcm::PhotometricInterpretation::YBR_ICT)
+    const gdcm::PhotometricInterpretation now = planes.GetOutput().GetPhotometricInterpretation();
+    if (now == gdcm::PhotometricInterpretation::RGB || now == gdcm::PhotometricInterpretation::YBR_RCT ||
+        now == gdcm::PhotometricInterpretation::YBR_ICT)
         return take(planes.GetOutput(), out, message);
     gdcm::ImageChangePhotometricInterpretation colours;
     colours.SetPhotometricInterpretation(gdcm::PhotometricInterpretation::RGB);

@@ -1,10 +1,13 @@
 /* read_volume.c: the public readers of volumes: recognise, read, own. */
 #include "io/dicom.h"
+#include "io/npz.h"
 #include "io/origin.h"
+#include "io/text_volume.h"
 
 #include "base/mem.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 static vks_status choose_volume(const char *name, uint64_t volumes, const vks_io_volume_params *params, uint32_t *index)
 {
@@ -49,10 +52,58 @@ static vks_status read_nifti(struct stream *stream, const vks_io_volume_params *
     return VKS_OK;
 }
 
+/* ---- which kind it is ---- */
+
+enum { HEAD = 64 };
+enum kind { KIND_NIFTI, KIND_NRRD, KIND_METAIMAGE, KIND_NPZ, KIND_UNKNOWN };
+
+static enum kind kind_of(const unsigned char *head, size_t size)
+{
+    return header_recognise(head, size)      ? KIND_NIFTI
+           : nrrd_recognise(head, size)      ? KIND_NRRD
+           : metaimage_recognise(head, size) ? KIND_METAIMAGE
+           : npz_recognise(head, size)       ? KIND_NPZ
+                                             : KIND_UNKNOWN;
+}
+
+/* The first bytes without taking them. Readers of compressed headers begin a stream of their own. */
+static vks_status look(const char *path, const struct stream *stream, enum kind *kind)
+{
+    unsigned char head[HEAD];
+    struct stream copy;
+    size_t got = 0;
+    VKS_TRY(path ? stream_open(&copy, path) : stream_open_memory(&copy, stream->bytes, (size_t)stream->size, stream->name));
+    vks_status status = stream_read_some(&copy, head, sizeof head, &got);
+    stream_close(&copy);
+    *kind = kind_of(head, got);
+    return status;
+}
+
+static vks_status read_zip(const char *path, const struct stream *stream, vks_io_volume *out)
+{
+    unsigned char *bytes;
+    size_t size;
+    if (!path)
+        return npz_read(stream->bytes, (size_t)stream->size, stream->name, out);
+    VKS_TRY(io_read_file(path, &bytes, &size));
+    vks_status status = npz_read(bytes, size, path, out);
+    vkr_free(bytes);
+    return status;
+}
+
+/* `path` is NULL for a volume in memory. */
 static vks_status read_kind(const char *path, struct stream *stream, const vks_io_volume_params *params, vks_io_volume *out)
 {
     struct origin *origin = out->header;
-    return path ? dicom_read(path, params, out, &origin->dicom) : read_nifti(stream, params, out);
+    enum kind kind = KIND_UNKNOWN;
+    if (!stream)
+        return dicom_read(path, params, out, &origin->dicom);
+    VKS_TRY(look(path, stream, &kind));
+    if (kind == KIND_NIFTI || kind == KIND_UNKNOWN)
+        return read_nifti(stream, params, out);
+    VKS_REQUIRE(!params || !params->has_index || params->index == 0, VKS_ERR_ARGUMENT,
+                "%s holds 1 volume, counted from 0; there is no volume %u", stream->name, params->index);
+    return kind == KIND_NPZ ? read_zip(path, stream, out) : text_read(stream, path, kind == KIND_NRRD, out);
 }
 
 /* A DICOM file or folder by its path, anything else from the stream, which is closed whatever happens. */
@@ -78,7 +129,7 @@ vks_status vks_io_read_volume(const char *path, const vks_io_volume_params *para
     if (path && dicom_recognise(path))
         return read_any(path, NULL, params, out);
     VKS_TRY(stream_open(&stream, path));
-    return read_any(NULL, &stream, params, out);
+    return read_any(path, &stream, params, out);
 }
 
 vks_status vks_io_read_volume_memory(const void *data, size_t size, const vks_io_volume_params *params, vks_io_volume *out)
@@ -103,14 +154,9 @@ void vks_io_volume_free(vks_io_volume *volume)
 
 int vks_io_is_volume(const char *path)
 {
-    struct stream stream;
-    unsigned char head[16];
-    size_t got = 0;
-    if (path && dicom_recognise(path))
-        return 1;
-    if (stream_open(&stream, path) != VKS_OK)
+    struct stat found;
+    enum kind kind = KIND_UNKNOWN;
+    if (!path || stat(path, &found) != 0)
         return 0;
-    const vks_status status = stream_read_some(&stream, head, sizeof head, &got);
-    stream_close(&stream);
-    return status == VKS_OK && header_recognise(head, got);
+    return dicom_recognise(path) || (S_ISREG(found.st_mode) && look(path, NULL, &kind) == VKS_OK && kind != KIND_UNKNOWN);
 }

@@ -162,11 +162,17 @@ const struct zipdir_entry *zipdir_find(const struct zipdir *zip, const char *nam
 
 vks_status zipdir_data(const struct zipdir *zip, const struct zipdir_entry *entry, const unsigned char **data)
 {
-    VKS_REQUIRE((entry->flags & 1) == 0, VKS_ERR_MODEL, "%s is an encrypted archive. Decrypt it first", zip->label);
-    VKS_REQUIRE(entry->method == 0, VKS_ERR_MODEL, "%s was compressed after it was saved. Save it again with "
+    VKS_REQUIRE((entry->flags & 1) != 0 || entry->method == 0, VKS_ERR_MODEL, "%s was compressed after it was saved. Save it again with "
                 "torch.save, or zip its content without compression", zip->label);
+    VKS_TRY(zipdir_packed(zip, entry, data));
     if (entry->packed_size != entry->size)
         return damaged(zip, "an uncompressed entry has two sizes");
+    return VKS_OK;
+}
+
+vks_status zipdir_packed(const struct zipdir *zip, const struct zipdir_entry *entry, const unsigned char **data)
+{
+    VKS_REQUIRE((entry->flags & 1) == 0, VKS_ERR_MODEL, "%s is an encrypted archive. Decrypt it first", zip->label);
     if (zip->directory_at < LOCAL_SIZE || entry->header_at > zip->directory_at - LOCAL_SIZE)
         return damaged(zip, "an entry lies outside the file");
     const unsigned char *header = zip->bytes + entry->header_at;
@@ -175,7 +181,7 @@ vks_status zipdir_data(const struct zipdir *zip, const struct zipdir_entry *entr
     if (memcmp(header, "PK\3\4", 4) != 0 || name != entry->name_length || name + extra > left ||
         memcmp(header + LOCAL_SIZE, entry->name, name) != 0)
         return damaged(zip, "an entry is not where the directory says");
-    if (entry->size > left - name - extra)
+    if (entry->packed_size > left - name - extra)
         return damaged(zip, "an entry reaches outside the file");
     *data = header + LOCAL_SIZE + name + extra;
     return VKS_OK;

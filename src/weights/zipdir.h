@@ -1,5 +1,5 @@
 /* zipdir.h: the directory of a zip archive in memory, and where in it the bytes of an entry lie.
- * Only stored (uncompressed) entries can be had: nothing is ever inflated, so there is no zip bomb. */
+ * Nothing is ever inflated here: stored entries can be had as they are, compressed ones as they lie. */
 #ifndef VKS_ZIPDIR_H
 #define VKS_ZIPDIR_H
 
@@ -31,5 +31,8 @@ const struct zipdir_entry *zipdir_find(const struct zipdir *zip, const char *nam
 
 /* The entry's `entry->size` bytes, inside the archive. MODEL if it is compressed, encrypted or outside. */
 vks_status zipdir_data(const struct zipdir *zip, const struct zipdir_entry *entry, const unsigned char **data);
+
+/* The entry's `entry->packed_size` bytes as they lie in the archive, compressed by `entry->method` or not. */
+vks_status zipdir_packed(const struct zipdir *zip, const struct zipdir_entry *entry, const unsigned char **data);
 
 #endif

@@ -38,11 +38,28 @@ static inline void label_like(const vks_io_volume *volume)
     free(labels);
 }
 
+static inline void use_volume(vks_io_volume *volume)
+{
+    char codes[4];
+    const vks_volume *view = &volume->view;
+    const size_t count = (size_t)view->size[0] * view->size[1] * view->size[2] * view->channels;
+    MUST(count > 0);
+    float *values = malloc(count * sizeof *values);
+    MUST(values);
+    vks_volume_floats(view, values);
+    free(values);
+    vks_volume_orientation((const double (*)[4])view->affine, codes);
+    MUST(strcmp(codes, "???") != 0);
+    for (int c = 0; c < 3; c++)
+        MUST(isfinite(view->spacing[c]) && view->spacing[c] > 0);
+    label_like(volume);
+    vks_io_volume_free(volume);
+}
+
 static inline void open_volume(const uint8_t *data, size_t size, int has_index)
 {
     const vks_io_volume_params params = { .struct_size = sizeof params, .has_index = has_index, .index = size ? data[size - 1] % 3u : 0 };
     vks_io_volume volume = { .owned = NULL };
-    char codes[4];
     if (size == 0)
         return;
     const vks_status status = vks_io_read_volume_memory(data, size, &params, &volume);
@@ -52,18 +69,8 @@ static inline void open_volume(const uint8_t *data, size_t size, int has_index)
         return;
     }
     const vks_volume *view = &volume.view;
-    const size_t count = (size_t)view->size[0] * view->size[1] * view->size[2] * view->channels;
-    MUST(count > 0 && count <= 1032 * (uint64_t)size + 65536);
-    float *values = malloc(count * sizeof *values);
-    MUST(values);
-    vks_volume_floats(view, values);
-    free(values);
-    vks_volume_orientation((const double (*)[4])view->affine, codes);
-    MUST(strcmp(codes, "???") != 0);
-    for (int c = 0; c < 3; c++)
-        MUST(isfinite(view->spacing[c]) && view->spacing[c] > 0);
-    label_like(&volume);
-    vks_io_volume_free(&volume);
+    MUST((size_t)view->size[0] * view->size[1] * view->size[2] * view->channels <= 1032 * (uint64_t)size + 131072);
+    use_volume(&volume);
 }
 
 #endif

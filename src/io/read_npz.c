@@ -1,0 +1,162 @@
+/* read_npz.c: volumes as the MedSAM challenges pack them: a zip of arrays, of which imgs, spacing, origin and direction are
+ * looked at. Nothing is unpickled: an array of Python objects is refused. */
+#include "io/npz.h"
+
+#include "base/mem.h"
+#include "base/npy.h"
+#include "weights/zipdir.h"
+
+#include <math.h>
+#include <string.h>
+#include <zlib.h>
+
+bool npz_recognise(const unsigned char *head, size_t size)
+{
+    if (size < 30 || memcmp(head, "PK\3\4", 4) != 0)
+        return false;
+    const size_t length = head[26] | (size_t)head[27] << 8;
+    return length > 4 && 30 + length <= size && memcmp(head + 30 + length - 4, ".npy", 4) == 0;
+}
+
+/* zipdir speaks of checkpoints; here the same is a damaged image. */
+static vks_status as_corrupt(vks_status status)
+{
+    char sentence[1024];
+    if (status != VKS_ERR_MODEL)
+        return status;
+    snprintf(sentence, sizeof sentence, "%s", vks_last_error());
+    return vks_fail(VKS_ERR_CORRUPT, "%s", sentence);
+}
+
+static vks_status inflate_entry(const char *name, const struct zipdir_entry *entry, const unsigned char *packed, unsigned char *out)
+{
+    z_stream inflater = { .next_in = (unsigned char *)(uintptr_t)packed, .avail_in = (uInt)entry->packed_size, .next_out = out,
+                          .avail_out = (uInt)entry->size };
+    VKS_REQUIRE(inflateInit2(&inflater, -MAX_WBITS) == Z_OK, VKS_ERR_HOST_MEMORY, "out of memory: inflating %s", name);
+    const int result = inflate(&inflater, Z_FINISH);
+    const bool is_whole = result == Z_STREAM_END && inflater.avail_out == 0;
+    inflateEnd(&inflater);
+    VKS_REQUIRE(is_whole, VKS_ERR_CORRUPT, "%s is damaged: an array in it cannot be inflated", name);
+    return VKS_OK;
+}
+
+/* Array `key`; *data stays NULL when there is none. vkr_free()d by the caller. */
+static vks_status read_array(const struct zipdir *zip, const char *key, struct vkr_desc *desc, void **data)
+{
+    char name[32];
+    snprintf(name, sizeof name, "%s.npy", key);
+    const struct zipdir_entry *entry = zipdir_find(zip, name, strlen(name));
+    const unsigned char *packed;
+    *data = NULL;
+    if (!entry)
+        return VKS_OK;
+    VKS_TRY(as_corrupt(zipdir_packed(zip, entry, &packed)));
+    if (entry->method == 0) {
+        VKS_REQUIRE(entry->packed_size == entry->size, VKS_ERR_CORRUPT, "%s is damaged: a stored array has two sizes", zip->label);
+        return vkr_npy_parse(packed, (size_t)entry->size, desc, data);
+    }
+    VKS_REQUIRE(entry->method == 8, VKS_ERR_CORRUPT, "%s is compressed in an unknown way (method %u)", zip->label, entry->method);
+    VKS_REQUIRE(entry->size > 0 && entry->size <= INT32_MAX && entry->size <= entry->packed_size * 1032 + 65536, VKS_ERR_CORRUPT,
+                "%s is damaged: an array claims %llu bytes in %llu", zip->label, (unsigned long long)entry->size,
+                (unsigned long long)entry->packed_size);
+    unsigned char *bytes;
+    VKS_TRY(vkr_alloc((size_t)entry->size, 1, "an array", (void **)&bytes));
+    vks_status status = inflate_entry(zip->label, entry, packed, bytes);
+    if (status == VKS_OK)
+        status = vkr_npy_parse(bytes, (size_t)entry->size, desc, data);
+    vkr_free(bytes);
+    return status;
+}
+
+/* `wanted` numbers; left alone when the array is not there. */
+static vks_status read_numbers(const struct zipdir *zip, const char *key, double *out, uint32_t wanted, bool *is_there)
+{
+    struct vkr_desc desc;
+    void *data;
+    float values[9];
+    VKS_TRY(read_array(zip, key, &desc, &data));
+    *is_there = data != NULL;
+    if (!data)
+        return VKS_OK;
+    vks_status status = vkr_numel(&desc) == wanted ? vkr_convert(values, VKR_F32, data, desc.dtype, wanted)
+                                                   : vks_fail(VKS_ERR_CORRUPT, "%s: %s has the shape %s, expected %u numbers", zip->label, key,
+                                                              VKR_SHAPE(&desc), wanted);
+    vkr_free(data);
+    for (uint32_t i = 0; status == VKS_OK && i < wanted; i++) {
+        out[i] = (double)values[i];
+        if (!isfinite(out[i]))
+            status = vks_fail(VKS_ERR_CORRUPT, "%s: %s holds a number that is not finite", zip->label, key);
+    }
+    return status;
+}
+
+static vks_status read_place(const struct zipdir *zip, vks_io_volume *out)
+{
+    double spacing[3] = { 1, 1, 1 }, origin[3] = { 0, 0, 0 }, direction[9] = { 1, 0, 0, 0, 1, 0, 0, 0, 1 };
+    bool has_spacing = false, has_origin = false, has_direction = false;
+    if (out->view.size[2] > 1 || zipdir_find(zip, "direction.npy", 13))
+        VKS_TRY(read_numbers(zip, "spacing", spacing, 3, &has_spacing));
+    VKS_TRY(read_numbers(zip, "origin", origin, 3, &has_origin));
+    VKS_TRY(read_numbers(zip, "direction", direction, 9, &has_direction));
+    double affine[3][4];
+    for (int r = 0; r < 3; r++) {       /* ITK's world is LPS */
+        const double sign = r < 2 ? -1 : 1;
+        for (int c = 0; c < 3; c++)
+            affine[r][c] = sign * direction[3 * r + c] * spacing[c] + 0.0;
+        affine[r][3] = sign * origin[r] + 0.0;
+    }
+    memcpy(out->view.affine, affine, sizeof affine);
+    vks_volume_set_spacing(&out->view);
+    char letters[4];
+    vks_volume_orientation((const double (*)[4])affine, letters);
+    VKS_REQUIRE(letters[0] != '?' && spacing[0] > 0 && spacing[1] > 0 && spacing[2] > 0, VKS_ERR_CORRUPT,
+                "%s is damaged: its spacing or its direction makes no sense", zip->label);
+    snprintf(out->note, sizeof out->note, "%s%s", has_spacing ? "spacing is taken as (x, y, z), as MedSAM's challenge of 2024 packs it" : "",
+             has_direction ? "" : has_spacing ? "; left and right are not known" : "the file has no spacing; left and right are not known");
+    return VKS_OK;
+}
+
+static vks_status take_images(const char *name, const struct vkr_desc *desc, void **data, vks_io_volume *out)
+{
+    const bool is_colour = desc->rank == 3 && desc->dim[2] == 3 && desc->dtype == VKR_U8;
+    VKS_REQUIRE(desc->rank == 2 || desc->rank == 3, VKS_ERR_CORRUPT, "%s: imgs has the shape %s; D x H x W and H x W x 3 are read", name,
+                VKR_SHAPE(desc));
+    const uint32_t first = desc->rank == 3 && !is_colour ? 1 : 0;
+    const uint64_t size[3] = { desc->dim[first + 1], desc->dim[first], first ? desc->dim[0] : 1 };
+    size_t count;
+    VKS_TRY(voxels_check_size(name, size, &count));
+    out->view.type = desc->dtype == VKR_U8 ? VKS_PIXEL_U8 : desc->dtype == VKR_I16 ? VKS_PIXEL_I16 : VKS_PIXEL_F32;
+    if (out->view.type == VKS_PIXEL_F32 && desc->dtype != VKR_F32) {
+        void *floats;
+        VKS_TRY(vkr_alloc(count, sizeof(float), "the voxels of a volume", &floats));
+        vks_status status = vkr_convert(floats, VKR_F32, *data, desc->dtype, count);
+        vkr_free(status == VKS_OK ? *data : floats);
+        VKS_TRY(status);
+        *data = floats;
+    }
+    for (int c = 0; c < 3; c++)
+        out->view.size[c] = (uint32_t)size[c];
+    out->view.channels = is_colour ? 3 : 1;
+    return VKS_OK;
+}
+
+vks_status npz_read(const unsigned char *bytes, size_t size, const char *name, vks_io_volume *out)
+{
+    struct zipdir zip;
+    struct vkr_desc desc;
+    void *data = NULL;
+    VKS_TRY(as_corrupt(zipdir_open(bytes, size, name, &zip)));
+    vks_status status = read_array(&zip, "imgs", &desc, &data);
+    if (status == VKS_OK && !data)
+        status = vks_fail(VKS_ERR_CORRUPT, "%s holds no array \"imgs\"; .npz files of the MedSAM challenges are read", name);
+    if (status == VKS_OK)
+        status = take_images(name, &desc, &data, out);
+    out->owned = data;
+    out->view.voxels = data;
+    if (status == VKS_OK)
+        status = read_place(&zip, out);
+    zipdir_close(&zip);
+    memcpy(out->format, "npz", 4);
+    out->volumes = 1;
+    return status;
+}

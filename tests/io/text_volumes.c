@@ -1,0 +1,130 @@
+/* text_volumes.c: NRRD and MetaImage as SimpleITK writes them, and the challenge's npz (make_volumes.py); files cut anywhere;
+ * headers that lie; the fuzzers' seeds and former finds. */
+//! test io_text_volumes
+#include "pack.h"
+
+#include <dirent.h>
+
+static int open_pack(void **state)
+{
+    (void)state;
+    return open_pack_file("volumes.pack.gz");
+}
+
+static void nothing_else(const struct record *record, const vks_io_volume *volume)
+{
+    (void)record;
+    (void)volume;
+}
+
+static void reads_as_simpleitk_does(void **state)
+{
+    (void)state;
+    assert_true(check_pack(nothing_else) >= 70);
+}
+
+static void refuses_cut_files(void **state)
+{
+    (void)state;
+    struct record record;
+    for (const unsigned char *at = NULL; next(&at, &record);) {
+        for (size_t size = 1; size < record.bytes; size += 1 + size / 40) {
+            vks_io_volume volume = { .owned = NULL };
+            /* Behind the directory of a zip there is a comment's length alone; elsewhere every byte counts. */
+            if (vks_io_read_volume_memory(record.file, size, NULL, &volume) != VKS_ERR_CORRUPT)
+                fail_msg("%s: %zu of %u bytes are taken for all", record.name, size, record.bytes);
+        }
+        free((void *)record.voxels);
+    }
+}
+
+static void refuse(const char *text, const char *word)
+{
+    vks_io_volume volume = { .owned = NULL };
+    assert_refused(VKS_ERR_CORRUPT, word, vks_io_read_volume_memory(text, strlen(text), NULL, &volume));
+    assert_null(volume.owned);
+}
+
+#define NRRD "NRRD0004\ntype: uchar\nencoding: raw\n"
+#define META "ObjectType = Image\nNDims = 3\nElementType = MET_UCHAR\n"
+
+static void refuses_lies(void **state)
+{
+    (void)state;
+    refuse(NRRD "dimension: 3\nsizes: 30000 30000 30000\n\nx", "more than 2^31");
+    refuse(NRRD "dimension: 3\nsizes: 1000 1000 1000\n\nx", "claims 1000000000 bytes");
+    refuse(NRRD "dimension: 3\nsizes: 1 -1 1\n\nx", "claims -1 voxels");
+    refuse(NRRD "dimension: 3\nsizes: 1 nan 1\n\nx", "claims nan voxels");
+    refuse(NRRD "dimension: 3\nsizes: 1 1\n\nx", "2 sizes for 3 dimensions");
+    refuse(NRRD "dimension: 9\nsizes: 1 1 1\n\nx", "9 dimensions");
+    refuse(NRRD "dimension: 3\n\nx", "how many voxels");
+    refuse(NRRD "dimension: 3\nsizes: 1 1 1\nspace: moon\n\nx", "space \"moon\"");
+    refuse(NRRD "dimension: 3\nsizes: 1 1 1\nspace directions: (1,0,0) (0,1,0) (0,nan,0)\n\nx", "make no sense");
+    refuse(NRRD "dimension: 3\nsizes: 1 1 1\nspace directions: (1,0,0) (0,1,0) (0,1,0)\n\nx", "make no sense");
+    refuse(NRRD "dimension: 3\nsizes: 1 1 1\ndata file: ../../etc/passwd\n\n", "which is not here");
+    refuse("NRRD0004\ntype: block\n\n", "type \"block\"");
+    refuse("NRRD0004\nencoding: hex\n\n", "encoded as \"hex\"");
+    refuse("NRRD0004\nencoding: raw\ndimension: 3\nsizes: 1 1 1\n\nx", "of which type");
+    refuse(META "DimSize = 30000 30000 30000\nElementDataFile = LOCAL\nx", "more than 2^31");
+    refuse(META "DimSize = 1 1 1\nElementSpacing = 1e300 1 1\nElementDataFile = LOCAL\nx", "make no sense");
+    refuse(META "DimSize = 1 1 1\nElementDataFile = LIST\n", "which is not here");
+    refuse(META "DimSize = 1 1 1\n", "cut off");
+    refuse("ObjectType = Image\nNDims = 7\n", "7 dimensions");
+}
+
+/* A header beside its voxels; never one that reaches into another folder. */
+static void reads_detached_voxels(void **state)
+{
+    (void)state;
+    static const char *const headers[] = { META "DimSize = 2 1 1\nElementDataFile = voxels.raw\n",
+                                           NRRD "dimension: 3\nsizes: 2 1 1\ndata file: voxels.raw\n\n",
+                                           META "DimSize = 2 1 1\nElementDataFile = ../voxels.raw\n" };
+    FILE *file = fopen(scratch("voxels.raw"), "wb");
+    fwrite("\7\11", 1, 2, file);
+    fclose(file);
+    for (int i = 0; i < 3; i++) {
+        vks_io_volume volume = { .owned = NULL };
+        file = fopen(scratch("header.mhd"), "wb");
+        fputs(headers[i], file);
+        fclose(file);
+        if (i == 2) {
+            assert_refused(VKS_ERR_CORRUPT, "same folder", vks_io_read_volume(scratch("header.mhd"), NULL, &volume));
+            continue;
+        }
+        assert_ok(vks_io_read_volume(scratch("header.mhd"), NULL, &volume));
+        assert_memory_equal(volume.view.voxels, "\7\11", 2);
+        vks_io_volume_free(&volume);
+    }
+    remove(scratch("voxels.raw"));
+    remove(scratch("header.mhd"));
+}
+
+static void seeds_break_nothing(void **state)
+{
+    (void)state;
+    static const char *const corpora[] = { "nifti", "text_volume", "npz" };
+    unsigned count = 0;
+    for (size_t i = 0; i < sizeof corpora / sizeof *corpora; i++) {
+        char path[1024];
+        snprintf(path, sizeof path, "%s/tests/fuzz/corpus/%s", VKS_SOURCE_DIR, corpora[i]);
+        DIR *folder = opendir(path);
+        assert_non_null(folder);
+        for (const struct dirent *item; (item = readdir(folder));) {
+            vks_io_volume volume = { .owned = NULL };
+            snprintf(path, sizeof path, "%s/tests/fuzz/corpus/%s/%.200s", VKS_SOURCE_DIR, corpora[i], item->d_name);
+            if (item->d_name[0] != '.' && vks_io_read_volume(path, NULL, &volume) == VKS_OK)
+                vks_io_volume_free(&volume);
+            count += item->d_name[0] != '.';
+        }
+        closedir(folder);
+    }
+    assert_true(count > 10);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(reads_as_simpleitk_does), cmocka_unit_test(refuses_cut_files),
+                                        cmocka_unit_test(refuses_lies), cmocka_unit_test(reads_detached_voxels),
+                                        cmocka_unit_test(seeds_break_nothing) };
+    return cmocka_run_group_tests_name("text_volumes", tests, open_pack, close_pack);
+}
