@@ -109,9 +109,9 @@ static const char *advice_of(enum exit_code code, enum stage stage)
     case INPUT_MISSING:
         return "Check the path and that you may read the file.";
     case INPUT_BAD:
-        return stage == STAGE_INPUT
-                   ? "Readable are PNG, JPEG, BMP, TGA, PNM, .npy, NIfTI and embeddings written by `vkseg encode`."
-                   : "See `vkseg help models` for what this version can do.";
+        return stage == STAGE_INPUT ? "Readable are PNG, JPEG, BMP, TGA, PNM, .npy, volumes (`vkseg help volumes`) and "
+                                      "embeddings of `vkseg encode`."
+                                    : "See `vkseg help models` for what this version can do.";
     case MODEL_BAD:
         return "See `vkseg help models`; `vkseg info FILE` says what a file is.";
     case NO_DEVICE:
