@@ -32,7 +32,6 @@ struct attention_pack_args {
     uint positions;             /* padded ones */
     uint at4, row4;             /* vec4 offset of head 0, vec4 per row */
     uint grid_w, width;         /* position -> token when grid_w != 0 */
-    uint count;                 /* invocations */
 };
 VKR_ARGS_FIT(attention_pack_args)
 

@@ -1,51 +1,70 @@
 #version 450
 // Operands of attention_vec, head by head, zero padded; layouts in attention.h. head_dim, offsets and rows are multiples of 4.
+// Workgroups are (blocks of positions, heads, batch): a lane keeps its position and walks over the channels, so that no
+// index is divided more than once.
 #extension GL_GOOGLE_include_directive : require
 //! variant queries QUERIES=1 needs=vec8
 //! variant keys KEYS=1 needs=vec8
 //! variant values VALUES=1 needs=vec8
 #include "attention.h"
-layout(local_size_x = ATTENTION_PACK_LOCAL) in;
+layout(local_size_x = 8) in;
 layout(push_constant) uniform Args { attention_pack_args a; };
 layout(binding = 0) uniform samplerBuffer x;
 layout(binding = 1) writeonly buffer P { vec4 p[]; };
 
-// Token of a padded position; a.tokens or more: none.
-uint token_of(uint position)
+// Token of a padded position; tokens or more: none.
+uint token_of(uint position, uint tokens)
 {
     if (a.grid_w == 0u)
         return position;
     uint px = position % a.width;
-    return px < a.grid_w ? position / a.width * a.grid_w + px : a.tokens;
+    return px < a.grid_w ? position / a.width * a.grid_w + px : tokens;
 }
 
-vec4 load(uint batch, uint head, uint token, uint c4)
+// First texel of a position's head; some token's where the position has none.
+struct place { int at; bool real; };
+
+place place_of(uint position)
 {
-    return token < a.tokens ? texelFetch(x, int((batch * a.tokens + token) * a.row4 + a.at4 + head * a.dim4 + c4)) : vec4(0.0);
+    uint tokens = a.tokens, token = token_of(position, tokens);
+    uint row = gl_WorkGroupID.z * tokens + min(token, tokens - 1u);
+    return place(int(row * a.row4 + a.at4 + gl_WorkGroupID.y * a.dim4), token < tokens);
+}
+
+vec4 load(place from, int c)
+{
+    vec4 v = texelFetch(x, from.at + c);
+    return from.real ? v : vec4(0.0);
 }
 
 void main()
 {
-    uint i = (gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x) * ATTENTION_PACK_LOCAL + gl_LocalInvocationID.x;
-    if (i >= a.count)
-        return;
+    uint lane = gl_LocalInvocationID.x, block = gl_WorkGroupID.x, which = gl_WorkGroupID.z * a.heads + gl_WorkGroupID.y;
+    int dim4 = int(a.dim4);
 #if defined(KEYS)
-    // an invocation turns a 4 x 4 block: four positions, four channels
-    uint lane = i % 8u, c4 = i / 8u % a.dim4, tile = i / 8u / a.dim4, tiles = a.positions / 32u;
-    uint batch = tile / tiles / a.heads, head = tile / tiles % a.heads, position = tile % tiles * 32u + lane * 4u;
-    mat4 block = mat4(load(batch, head, token_of(position), c4), load(batch, head, token_of(position + 1u), c4),
-                      load(batch, head, token_of(position + 2u), c4), load(batch, head, token_of(position + 3u), c4));
-    block = transpose(block);
-    uint to = (tile * a.dim4 + c4) * 32u + lane;
-    p[to] = block[0];
-    p[to + 8u] = block[1];
-    p[to + 16u] = block[2];
-    p[to + 24u] = block[3];
-#elif defined(QUERIES)
-    uint r = i % 8u, c4 = i / 8u % a.dim4, block = i / 8u / a.dim4, blocks = a.positions / 8u;
-    p[i] = load(block / blocks / a.heads, block / blocks % a.heads, block % blocks * 8u + r, c4);
+    // four positions and four channels at a time
+    uint position = block * 32u + lane * 4u;
+    place p0 = place_of(position), p1 = place_of(position + 1u), p2 = place_of(position + 2u), p3 = place_of(position + 3u);
+    uint to = (which * (a.positions / 32u) + block) * a.dim4 * 32u + lane;
+    for (int c = 0; c < dim4; c++) {
+        mat4 t = transpose(mat4(load(p0, c), load(p1, c), load(p2, c), load(p3, c)));
+        p[to] = t[0];
+        p[to + 8u] = t[1];
+        p[to + 16u] = t[2];
+        p[to + 24u] = t[3];
+        to += 32u;
+    }
 #else
-    uint c4 = i % a.dim4, position = i / a.dim4 % a.positions, which = i / a.dim4 / a.positions;
-    p[i] = load(which / a.heads, which % a.heads, token_of(position), c4);
+    uint position = block * 8u + lane;
+    place from = place_of(position);
+#ifdef QUERIES
+    uint to = (which * (a.positions / 8u) + block) * a.dim4 * 8u + lane, step = 8u;
+#else
+    uint to = (which * a.positions + position) * a.dim4, step = 1u;
+#endif
+    for (int c = 0; c < dim4; c++) {
+        p[to] = load(from, c);
+        to += step;
+    }
 #endif
 }

@@ -1,6 +1,6 @@
 #version 450
 // O = softmax(scale Q Kᵀ + rel) V for the cpu class: eight lanes carry 16 query rows. For scores a lane owns four of 32 key
-// positions, for the output four (eight, ...) channels. Operands are packed by attention_pack; reads are texel fetches.
+// positions, for the output four (eight, ...) channels. Operands are packed by attention_pack; reads are texels.
 #extension GL_GOOGLE_include_directive : require
 #extension GL_KHR_shader_subgroup_basic : require
 #extension GL_KHR_shader_subgroup_shuffle : require
@@ -20,11 +20,11 @@
 #include "rows16.glsl"
 layout(local_size_x = 8) in;
 layout(push_constant) uniform Args { attention_args a; };
-layout(binding = 0) uniform samplerBuffer q;
-layout(binding = 1) uniform samplerBuffer k;
-layout(binding = 2) uniform samplerBuffer v;
-layout(binding = 3) uniform samplerBuffer rel_rows;    // with BIAS: the padded bias
-layout(binding = 4) uniform samplerBuffer rel_columns;
+layout(binding = 0, rgba32f) readonly uniform imageBuffer q;
+layout(binding = 1, rgba32f) readonly uniform imageBuffer k;
+layout(binding = 2, rgba32f) readonly uniform imageBuffer v;
+layout(binding = 3, rgba32f) readonly uniform imageBuffer rel_rows;    // with BIAS: the padded bias
+layout(binding = 4, rgba32f) readonly uniform imageBuffer rel_columns;
 layout(binding = 5) writeonly buffer O { vec4 o[]; };
 
 void main()
@@ -63,8 +63,8 @@ void main()
         ROWS16(CLEAR)
         int at0 = at_q0, at1 = at_q1;
         for (uint c = 0u; c < dim4; c++) {
-            vec4 w0 = texelFetch(k, at_k), w1 = texelFetch(k, at_k + 8), w2 = texelFetch(k, at_k + 16), w3 = texelFetch(k, at_k + 24);
-            vec4 q0 = texelFetch(q, at0), q1 = texelFetch(q, at1);
+            vec4 w0 = imageLoad(k, at_k), w1 = imageLoad(k, at_k + 8), w2 = imageLoad(k, at_k + 16), w3 = imageLoad(k, at_k + 24);
+            vec4 q0 = imageLoad(q, at0), q1 = imageLoad(q, at1);
 #define SCORE(i, b, r) { \
             float f = subgroupShuffle(q##b.x, z##r), g = subgroupShuffle(q##b.y, z##r); \
             float h = subgroupShuffle(q##b.z, z##r), l = subgroupShuffle(q##b.w, z##r); \
@@ -75,7 +75,7 @@ void main()
             at1 += 8;
         }
 #ifdef REL
-#define BIAS(i, b, r) s##i = s##i * scale + texelFetch(rel_rows, at_r##i + int(ky)) + texelFetch(rel_columns, at_c##i + int(kx / 4u));
+#define BIAS(i, b, r) s##i = s##i * scale + imageLoad(rel_rows, at_r##i + int(ky)) + imageLoad(rel_columns, at_c##i + int(kx / 4u));
         ROWS16(BIAS)
         ky += step_y;
         kx += step_x;
@@ -85,7 +85,7 @@ void main()
         }
         ky = min(ky, rows - 1u);
 #elif defined(BIAS)
-#define BIAS_AT(i, b, r) s##i = s##i * scale + texelFetch(rel_rows, at_b##i + int(tile * 8u));
+#define BIAS_AT(i, b, r) s##i = s##i * scale + imageLoad(rel_rows, at_b##i + int(tile * 8u));
         ROWS16(BIAS_AT)
 #else
         vec4 mask = mix(vec4(0.0), vec4(-1e30), greaterThanEqual(uvec4(tile * 32u + lane * 4u) + uvec4(0u, 1u, 2u, 3u), uvec4(keys)));
@@ -104,8 +104,8 @@ void main()
         ROWS16(SOFTMAX)
         for (uint j = 0u; j < 8u; j++) {
             uint from = j + z;
-#define VALUES(n) vec4 a##n = texelFetch(v, at_v + c##n), b##n = texelFetch(v, at_v + int(dim4) + c##n), \
-            d##n = texelFetch(v, at_v + 2 * int(dim4) + c##n), e##n = texelFetch(v, at_v + 3 * int(dim4) + c##n);
+#define VALUES(n) vec4 a##n = imageLoad(v, at_v + c##n), b##n = imageLoad(v, at_v + int(dim4) + c##n), \
+            d##n = imageLoad(v, at_v + 2 * int(dim4) + c##n), e##n = imageLoad(v, at_v + 3 * int(dim4) + c##n);
             VALUES(0)
 #define ADD0(i) o##i##_0 = (((o##i##_0 + f * a0) + g * b0) + h * d0) + l * e0;
 #define ADD1(i)

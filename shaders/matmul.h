@@ -19,6 +19,7 @@
 
 /* coopmat family: operands as f16 rows, padded with zeros: [batch][rows, a multiple of the tile][a multiple of the depth] */
 #define MATMUL_COOPMAT_DEPTH 32
+#define MATMUL_COOPMAT2_LOCAL 256
 
 struct matmul_args {
     uint m, n, k;

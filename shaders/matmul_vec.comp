@@ -1,6 +1,6 @@
 #version 450
 // Y[m, n] = act(sum_k X[m, k] W[n, k] + bias[n]) + residual[m, n], for the cpu class.
-// Eight lanes make 16 (wide: 32) rows x 32 columns: a lane owns four columns of all rows. Reads are texel fetches, a row's
+// Eight lanes make 16 (wide: 32) rows x 32 columns: a lane owns four columns of all rows. Reads are texels, a row's
 // value reaches all lanes by a shuffle whose index the compiler cannot see; no shared memory, no barrier.
 // A loop-carried value costs its driver a masked blend per iteration, so wide takes eight k at a time, and its workgroups
 // go through all columns of a block of rows before the next: the block then stays in the second-level cache.
@@ -13,13 +13,29 @@
 //! variant wide WIDE=1 needs=vec8
 //! variant wide_gelu WIDE=1 ACT=2 needs=vec8
 //! variant wide_relu WIDE=1 ACT=1 needs=vec8
+//! variant wide_half WIDE=1 HALF=1 needs=vec8
+//! variant wide_half_gelu WIDE=1 HALF=1 ACT=2 needs=vec8
+//! variant wide_half_relu WIDE=1 HALF=1 ACT=1 needs=vec8
 #include "matmul.h"
 #include "rows16.glsl"
 #include "act.glsl"
 layout(local_size_x = 8) in;
 layout(push_constant) uniform Args { matmul_args a; };
-layout(binding = 0) uniform samplerBuffer x;            // rows [M][K/4] or panels
-layout(binding = 1) uniform samplerBuffer w;            // panels
+// x: rows [M][K/4] or panels; w: panels, 16-bit ones in wide_half only (vec takes both kinds)
+#ifdef WIDE
+layout(binding = 0, rgba32f) readonly uniform imageBuffer x;
+#define LOAD_X(i) imageLoad(x, i)
+#else
+layout(binding = 0) uniform samplerBuffer x;
+#define LOAD_X(i) texelFetch(x, i)
+#endif
+#if defined(WIDE) && !defined(HALF)
+layout(binding = 1, rgba32f) readonly uniform imageBuffer w;
+#define LOAD_W(i) imageLoad(w, i)
+#else
+layout(binding = 1) uniform samplerBuffer w;
+#define LOAD_W(i) texelFetch(w, i)
+#endif
 layout(binding = 2) uniform samplerBuffer residual;     // [M][N/4]
 layout(binding = 3) writeonly buffer Y4 { vec4 y4[]; };
 layout(binding = 4) writeonly buffer Y1 { float y1[]; };
@@ -62,14 +78,14 @@ void main()
     EACH_BLOCK(START)
 #define DECLARE(i, b, r) vec4 c##i = vec4(0.0);
     EACH_ROW(DECLARE)
-#define FETCH(b) vec4 x##b = texelFetch(x, at_x##b + at);
+#define FETCH(b) vec4 x##b = LOAD_X(at_x##b + at);
 #define MULTIPLY(i, b, r) { \
         float p = subgroupShuffle(x##b.x, z##r), q = subgroupShuffle(x##b.y, z##r); \
         float s = subgroupShuffle(x##b.z, z##r), t = subgroupShuffle(x##b.w, z##r); \
         c##i = (((c##i + p * w0) + q * w1) + s * w2) + t * w3; }
 #define STEP(s) { \
-        vec4 w0 = texelFetch(w, at_w + s * 32), w1 = texelFetch(w, at_w + s * 32 + 8); \
-        vec4 w2 = texelFetch(w, at_w + s * 32 + 16), w3 = texelFetch(w, at_w + s * 32 + 24); \
+        vec4 w0 = LOAD_W(at_w + s * 32), w1 = LOAD_W(at_w + s * 32 + 8); \
+        vec4 w2 = LOAD_W(at_w + s * 32 + 16), w3 = LOAD_W(at_w + s * 32 + 24); \
         EACH_BLOCK(FETCH) \
         EACH_ROW(MULTIPLY) \
         at += step; }
@@ -86,7 +102,7 @@ void main()
         at_w += 32;
     }
 #endif
-    vec4 bias = texelFetch(w, at_w) + texelFetch(w, at_w + 8);
+    vec4 bias = LOAD_W(at_w) + LOAD_W(at_w + 8);
     uint column = panel * MATMUL_PANEL + lane * 4u, left = column < n ? n - column : 0u;
     uint n4 = n / 4u, from = (batch * m + m0) * n4 + column / 4u;
 #define FINISH(i, b, r) c##i = ACTIVATE(c##i + bias);

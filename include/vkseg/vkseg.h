@@ -111,6 +111,7 @@ typedef struct vks_model_info {
     double decoder_gmac;        /* of one prompt */
     uint64_t memory_f32;        /* estimated bytes of device memory, weights and activations */
     uint64_t memory_f16;
+    uint32_t memory;            /* slices it attends to besides prompted ones (vks_tracker); 0: it has no memory */
 } vks_model_info;
 
 /* Loads a checkpoint (.safetensors, .pth, .pt), or generates the model that "synthetic:NAME[:SEED]" names (random weights
@@ -276,6 +277,63 @@ VKS_API void vks_embedding_free(vks_embedding **embedding);
 /* Uses a kept embedding instead of running the encoder. Exact: get, set and predict give bit-identical masks.
  * Errors: ARGUMENT when its shape or family is not this model's. */
 VKS_API vks_status vks_session_set_embedding(vks_session *session, const vks_embedding *embedding);
+
+/* A named tensor of the image encoder, channels last. */
+typedef struct vks_layer {
+    char name[256];             /* its module path */
+    uint32_t rank, shape[5];    /* [1, height, width, channels] for blocks */
+    const float *data;
+} vks_layer;
+
+/* Sets the image as vks_session_set_image does and gives one tensor of the encoder by its module path, such as
+ * "image_encoder.blocks.3" or "image_encoder.layers.2"; freed with vks_layer_free. Errors: ARGUMENT (no such layer; the
+ * sentence lists them), UNSUPPORTED (a family that is shown examples), and those of vks_session_set_image. */
+VKS_API vks_status vks_session_layer(vks_session *session, const vks_image *image, const char *name, vks_layer **out);
+VKS_API void vks_layer_free(vks_layer **layer);
+
+/* ---- stacks: objects through the slices of a volume, or the frames of a video ----------------------------------- */
+
+/* Families with a memory (sam2, medsam2) follow objects from slice to slice: a slice is seen with memories of the slices
+ * that carry hints and of those just passed. The order of calls is the direction of travel:
+ *
+ *     vks_tracker_create(model, NULL, slices, &tracker);
+ *     vks_tracker_set_slice(tracker, 40, &image);                 encodes a slice and makes it the current one
+ *     vks_tracker_prompt(tracker, prompts, count, &masks);        hints on the current slice
+ *     for (s = 41; s < slices; s++)                               away from it, slice by slice
+ *         vks_tracker_set_slice(tracker, s, &image), vks_tracker_follow(tracker, 0, &masks);
+ *     vks_tracker_forget(tracker);                                the other direction does not know the first
+ *     for (s = 40; s-- > 0;)
+ *         vks_tracker_set_slice(tracker, s, &image), vks_tracker_follow(tracker, 1, &masks);
+ *
+ * A slice that came out wrong is set again and given hints, which correct its mask; then following is repeated from there.
+ * Memories are kept on the host: about 0.2 MB per slice and object at 512 x 512, 0.8 MB at 1024 x 1024.
+ * One thread at a time. A tracker keeps its model alive. */
+typedef struct vks_tracker vks_tracker;
+
+/* `slices`: of the whole stack, 1..65536; the reference's rule depends on it where there are fewer than 16. `params` as for
+ * a session. Errors: ARGUMENT, UNSUPPORTED (the family has no memory), HOST_MEMORY, DEVICE_*. */
+VKS_API vks_status vks_tracker_create(vks_model *model, const vks_session_params *params, uint32_t slices,
+                                      vks_tracker **out);
+VKS_API void vks_tracker_destroy(vks_tracker **tracker);
+
+/* Runs the image encoder. The pixels are not used after the call. A failed call leaves the tracker without a current
+ * slice. */
+VKS_API vks_status vks_tracker_set_slice(vks_tracker *tracker, uint32_t slice, const vks_image *image);
+
+/* Hints about objects on the current slice; on a slice that has been followed or had hints, a correction of its mask.
+ * Objects are numbered as in vks_session_predict over all calls: a call names any of them, and new ones without a gap. A
+ * mask hint has the image's size here (logits_width, logits_height): greater than 0 is the object; it is taken as it is,
+ * and stands alone. *out: masks of the objects named in this call, ascending; freed with vks_masks_free. Errors: as
+ * vks_session_predict; UNSUPPORTED when one object has hints on more than 57 slices. */
+VKS_API vks_status vks_tracker_prompt(vks_tracker *tracker, const vks_prompt *prompts, size_t count, vks_masks **out);
+
+/* All objects on the current slice, as known from the others; where a slice has hints about an object, what came of those.
+ * `backwards`: non-zero when slices are visited in descending order. An object is followed from its first hint in that
+ * direction on; before it, and where the object is not there, its mask is empty. *out: masks of all objects. Errors: ARGUMENT (no slice, no object), HOST_MEMORY, DEVICE_*. */
+VKS_API vks_status vks_tracker_follow(vks_tracker *tracker, int backwards, vks_masks **out);
+
+/* Drops what was followed; slices with hints stay. */
+VKS_API vks_status vks_tracker_forget(vks_tracker *tracker);
 
 /* ---- time and profile ----------------------------------------------------------------------------------------- */
 

@@ -60,6 +60,7 @@ VKS_API vks_status vks_io_write_regions_overlay(const char *path, const vks_imag
 /* Embeddings. .npy holds the float32 array [C, H, W] alone; .safetensors holds it with image size, family and hashes and
  * is what vks_io_read_embedding accepts. */
 VKS_API vks_status vks_io_write_embedding(const char *path, const vks_embedding *embedding, int overwrite);
+VKS_API vks_status vks_io_write_layer(const char *path, const vks_layer *layer, int overwrite);     /* .npy */
 VKS_API vks_status vks_io_read_embedding(const char *path, vks_embedding **out);    /* vks_embedding_free */
 
 /* Reads a mask prompt: low-res logits from .npy float32 [h, w] (or [1, h, w]). *out is freed with vks_io_free. */

@@ -23,12 +23,14 @@ struct vkr_commands {
 
 static vks_status create_descriptor_pool(struct vkr_commands *c)
 {
-    VkDescriptorPoolSize sizes[2];
+    VkDescriptorPoolSize sizes[3];
     uint32_t count = 0, storage = c->params.bindings - c->params.texels;
     if (storage)
         sizes[count++] = (VkDescriptorPoolSize){ VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, storage };
-    if (c->params.texels)
-        sizes[count++] = (VkDescriptorPoolSize){ VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER, c->params.texels };
+    if (c->params.texels > c->params.images)
+        sizes[count++] = (VkDescriptorPoolSize){ VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER, c->params.texels - c->params.images };
+    if (c->params.images)
+        sizes[count++] = (VkDescriptorPoolSize){ VK_DESCRIPTOR_TYPE_STORAGE_TEXEL_BUFFER, c->params.images };
     VkDescriptorPoolCreateInfo info = { .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO, .maxSets = c->params.dispatches,
                                         .poolSizeCount = count, .pPoolSizes = sizes };
     VK_TRY(c->device->vk.vkCreateDescriptorPool(c->device->handle, &info, NULL, &c->descriptors));
@@ -155,11 +157,12 @@ static vks_status write_set(struct vkr_commands *c, VkDescriptorSet set, const s
             continue;
         }
         VkBufferViewCreateInfo info = { .sType = VK_STRUCTURE_TYPE_BUFFER_VIEW_CREATE_INFO, .buffer = ranges[i].buffer->handle,
-            .format = ranges[i].kind == VKR_BIND_TEXEL_F32 ? VK_FORMAT_R32G32B32A32_SFLOAT : VK_FORMAT_R16G16B16A16_SFLOAT,
+            .format = ranges[i].kind == VKR_BIND_TEXEL_F16 ? VK_FORMAT_R16G16B16A16_SFLOAT : VK_FORMAT_R32G32B32A32_SFLOAT,
             .offset = ranges[i].offset, .range = ranges[i].size };
         VKS_REQUIRE(c->view_count < c->params.texels, VKS_ERR_INTERNAL, "more texel bindings than announced");
         VK_TRY(vk->vkCreateBufferView(c->device->handle, &info, NULL, &c->views[c->view_count]));
-        writes[i].descriptorType = VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER;
+        writes[i].descriptorType = ranges[i].kind == VKR_BIND_IMAGE_F32 ? VK_DESCRIPTOR_TYPE_STORAGE_TEXEL_BUFFER
+                                                                        : VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER;
         writes[i].pTexelBufferView = &c->views[c->view_count++];
     }
     vk->vkUpdateDescriptorSets(c->device->handle, count, writes, 0, NULL);

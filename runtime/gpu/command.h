@@ -8,7 +8,7 @@
 
 struct vkr_commands;
 
-enum vkr_bind_kind { VKR_BIND_STORAGE, VKR_BIND_TEXEL_F32, VKR_BIND_TEXEL_F16 };
+enum vkr_bind_kind { VKR_BIND_STORAGE, VKR_BIND_TEXEL_F32, VKR_BIND_TEXEL_F16, VKR_BIND_IMAGE_F32 };
 
 /* One binding: a byte range of a buffer. */
 struct vkr_bind_range {
@@ -19,6 +19,7 @@ struct vkr_bind_range {
 
 struct vkr_commands_params {
     uint32_t dispatches, bindings, texels, submissions;     /* exact totals: descriptors are allocated once */
+    uint32_t images;                                        /* texel bindings that are VKR_BIND_IMAGE_F32 */
     bool timestamps;                                        /* one per dispatch; else only around the whole */
 };
 

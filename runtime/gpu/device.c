@@ -96,17 +96,22 @@ static vks_status create_device(struct vkr_device *device)
         .pNext = (device->caps.bits & VKR_CAP_F16_MATH) ? &math : NULL };
     VkDeviceCreateInfo info = { .sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO, .pNext = &storage, .queueCreateInfoCount = 1,
                                 .pQueueCreateInfos = &queue };
+    VkPhysicalDeviceCooperativeMatrix2FeaturesNV matrix2 = {
+        .sType = (VkStructureType)VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_2_FEATURES_NV,
+        .cooperativeMatrixWorkgroupScope = VK_TRUE, .cooperativeMatrixFlexibleDimensions = VK_TRUE,
+        .cooperativeMatrixPerElementOperations = VK_TRUE, .cooperativeMatrixTensorAddressing = VK_TRUE };
+    const bool has_matrix = (device->caps.bits & VKR_CAP_COOPMAT) != 0, has_matrix2 = (device->caps.bits & VKR_CAP_COOPMAT2) != 0;
     VkPhysicalDeviceCooperativeMatrixFeaturesKHR matrix = {
-        .sType = (VkStructureType)VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR, .cooperativeMatrix = VK_TRUE };
+        .sType = (VkStructureType)VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR, .cooperativeMatrix = VK_TRUE,
+        .pNext = has_matrix2 ? &matrix2 : NULL };
     VkPhysicalDeviceVulkanMemoryModelFeatures memory_model = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_MEMORY_MODEL_FEATURES, .pNext = &matrix, .vulkanMemoryModel = VK_TRUE };
     VkPhysicalDeviceSubgroupSizeControlFeatures subgroups = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES, .pNext = &memory_model,
         .subgroupSizeControl = VK_TRUE, .computeFullSubgroups = VK_TRUE };
     /* The specification asks to enable the first where it is offered (MoltenVK). */
-    const char *const wanted[] = { "VK_KHR_portability_subset", "VK_KHR_cooperative_matrix" };
-    const char *enabled[2];
-    const bool has_matrix = (device->caps.bits & VKR_CAP_COOPMAT) != 0;
+    const char *const wanted[] = { "VK_KHR_portability_subset", "VK_KHR_cooperative_matrix", "VK_NV_cooperative_matrix2" };
+    const char *enabled[3];
     if (has_matrix)
         math.pNext = &subgroups;
     info.ppEnabledExtensionNames = enabled;
@@ -115,7 +120,7 @@ static vks_status create_device(struct vkr_device *device)
     VkExtensionProperties *extensions;
     VKS_TRY(vkr_alloc(count + 1, sizeof *extensions, "the extension list", (void **)&extensions));
     VkResult result = device->instance.vkEnumerateDeviceExtensionProperties(device->physical, NULL, &count, extensions);
-    for (uint32_t w = 0; w < (has_matrix ? 2 : 1); w++)
+    for (uint32_t w = 0; w < (has_matrix2 ? 3u : has_matrix ? 2u : 1u); w++)
         for (uint32_t i = 0; result == VK_SUCCESS && i < count; i++)
             if (strcmp(extensions[i].extensionName, wanted[w]) == 0)
                 enabled[info.enabledExtensionCount++] = wanted[w];

@@ -63,7 +63,7 @@ void vkr_instance_destroy(struct vkr_instance *instance);
 void vkr_probe(const struct vkr_instance *instance, VkPhysicalDevice physical, struct vkr_device_entry *entry,
                uint32_t *queue_family);
 
-/* probe_matrix.c: VKR_CAP_COOPMAT and the fragment shape, if the device has all that its kernels need. */
+/* probe_matrix.c: VKR_CAP_COOPMAT with the fragment shape, and VKR_CAP_COOPMAT2, if the device has all that its kernels need. */
 void vkr_probe_matrix(const struct vkr_instance *instance, VkPhysicalDevice physical, uint32_t api_version,
                       struct vkr_caps *caps);
 

@@ -49,7 +49,8 @@ static vks_status fill(struct vkr_buffer *buffer, enum vkr_memory_kind kind, con
                 (unsigned long long)(device->caps.max_allocation >> 20));
     VkBufferUsageFlags usage = VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT;
     if (kind == VKR_MEMORY_DEVICE)
-        usage |= VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_UNIFORM_TEXEL_BUFFER_BIT;
+        usage |= VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_UNIFORM_TEXEL_BUFFER_BIT |
+                 (device->caps.bits & VKR_CAP_VEC8 ? VK_BUFFER_USAGE_STORAGE_TEXEL_BUFFER_BIT : 0);
     VkBufferCreateInfo info = { .sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO, .size = buffer->size, .usage = usage };
     VK_TRY(vk->vkCreateBuffer(device->handle, &info, NULL, &buffer->handle));
     VkMemoryRequirements needs;

@@ -11,7 +11,7 @@ enum vkr_memory_kind {
     VKR_MEMORY_STAGING          /* host-visible, coherent, cached where there is a choice */
 };
 
-/* A buffer of `size` bytes usable as storage, uniform-texel, transfer source and destination. Its contents are undefined.
+/* A buffer of `size` bytes usable as storage, texel, transfer source and destination. Its contents are undefined.
  * Errors: DEVICE_MEMORY (says what `what` wanted and what is free under the limit), HOST_MEMORY. */
 vks_status vkr_buffer_create(struct vkr_device *device, uint64_t size, enum vkr_memory_kind kind, const char *what,
                              struct vkr_buffer **out);

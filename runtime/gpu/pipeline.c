@@ -26,8 +26,9 @@ static vks_status create_layouts(struct vkr_device *device, struct vkr_pipeline 
     for (uint32_t i = 0; i < pipeline->key.bind_count; i++)
         bindings[i] = (VkDescriptorSetLayoutBinding){
             .binding = i, .descriptorCount = 1, .stageFlags = VK_SHADER_STAGE_COMPUTE_BIT,
-            .descriptorType = (pipeline->key.texels >> i & 1u) ? VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER
-                                                           : VK_DESCRIPTOR_TYPE_STORAGE_BUFFER };
+            .descriptorType = (pipeline->key.images >> i & 1u)   ? VK_DESCRIPTOR_TYPE_STORAGE_TEXEL_BUFFER
+                              : (pipeline->key.texels >> i & 1u) ? VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER
+                                                                 : VK_DESCRIPTOR_TYPE_STORAGE_BUFFER };
     VkDescriptorSetLayoutCreateInfo set = { .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO,
                                             .bindingCount = pipeline->key.bind_count, .pBindings = bindings };
     VK_TRY(vk->vkCreateDescriptorSetLayout(device->handle, &set, NULL, &pipeline->set_layout));

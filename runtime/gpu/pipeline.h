@@ -8,11 +8,11 @@ struct vkr_pipeline;
 
 enum { VKR_PIPELINE_CONSTANTS = 8 };
 
-/* vkr_spirv_table[spirv] with `bind_count` bindings, those in `texels` being uniform texel buffers, `args_size` bytes of
- * push constants and the specialization constants 0 .. constant_count - 1. Zero what is not used: keys compare as bytes. */
+/* vkr_spirv_table[spirv] with `bind_count` bindings, those in `texels` being texel buffers (storage texel buffers where
+ * `images` says so, too, else uniform ones), `args_size` bytes of push constants and the specialization constants 0 .. constant_count - 1. Zero what is not used: keys compare as bytes. */
 struct vkr_pipeline_key {
     int spirv;
-    uint32_t bind_count, texels, args_size, constant_count;
+    uint32_t bind_count, texels, images, args_size, constant_count;
     uint32_t constants[VKR_PIPELINE_CONSTANTS];
 };
 

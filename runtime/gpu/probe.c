@@ -22,11 +22,12 @@ static enum vkr_device_class class_of(const VkPhysicalDeviceProperties *properti
     return VKR_CLASS_INTEGRATED;
 }
 
-static bool has_texels(const struct vkr_instance *instance, VkPhysicalDevice physical, VkFormat format)
+static bool has_texels(const struct vkr_instance *instance, VkPhysicalDevice physical, VkFormat format,
+                       VkFormatFeatureFlags wanted)
 {
     VkFormatProperties properties;
     instance->vkGetPhysicalDeviceFormatProperties(physical, format, &properties);
-    return (properties.bufferFeatures & VK_FORMAT_FEATURE_UNIFORM_TEXEL_BUFFER_BIT) != 0;
+    return (properties.bufferFeatures & wanted) == wanted;
 }
 
 static uint64_t bits_of(const struct vkr_instance *instance, VkPhysicalDevice physical, const struct vkr_caps *caps,
@@ -41,8 +42,9 @@ static uint64_t bits_of(const struct vkr_instance *instance, VkPhysicalDevice ph
                                          VK_SUBGROUP_FEATURE_ARITHMETIC_BIT | VK_SUBGROUP_FEATURE_BALLOT_BIT;
     bool compute = (subgroup->supportedStages & VK_SHADER_STAGE_COMPUTE_BIT) != 0;
     bool shuffle = compute && (subgroup->supportedOperations & VK_SUBGROUP_FEATURE_SHUFFLE_BIT);
+    const VkFormatFeatureFlags uniform = VK_FORMAT_FEATURE_UNIFORM_TEXEL_BUFFER_BIT;
     uint64_t bits = 0;
-    if (storage.storageBuffer16BitAccess && has_texels(instance, physical, VK_FORMAT_R16G16B16A16_SFLOAT))
+    if (storage.storageBuffer16BitAccess && has_texels(instance, physical, VK_FORMAT_R16G16B16A16_SFLOAT, uniform))
         bits |= VKR_CAP_F16;
     if (math.shaderFloat16)
         bits |= VKR_CAP_F16_MATH;
@@ -51,7 +53,7 @@ static uint64_t bits_of(const struct vkr_instance *instance, VkPhysicalDevice ph
     if (shuffle)
         bits |= VKR_CAP_SHUFFLE;
     if (shuffle && caps->subgroup_size == 8 && caps->max_texels >= 1u << 24 &&
-        has_texels(instance, physical, VK_FORMAT_R32G32B32A32_SFLOAT))
+        has_texels(instance, physical, VK_FORMAT_R32G32B32A32_SFLOAT, uniform | VK_FORMAT_FEATURE_STORAGE_TEXEL_BUFFER_BIT))
         bits |= VKR_CAP_VEC8;
     if (caps->timestamp_ns > 0)
         bits |= VKR_CAP_TIMESTAMP;

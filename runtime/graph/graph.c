@@ -255,13 +255,30 @@ struct vkr_tensor *vkr_graph_node(struct vkr_graph *graph, const struct vkr_op *
 }
 
 const struct vkr_op *vkr_graph_producer(const struct vkr_graph *graph, const struct vkr_tensor *tensor, const void **params,
-                                        struct vkr_tensor *const **inputs, uint32_t *count)
+                                        struct vkr_desc *input)
 {
     if (graph->error || tensor->base->producer < 0)
         return NULL;
     const struct vkr_node *node = &graph->nodes[tensor->base->producer];
     *params = node->params;
-    *inputs = node->in;
-    *count = node->count;
+    *input = node->count && node->in[0] ? node->in[0]->desc : (struct vkr_desc){ 0 };
     return node->op;
+}
+
+struct vkr_tensor *vkr_graph_twin(struct vkr_graph *graph, const struct vkr_tensor *tensor, const void *params)
+{
+    if (graph->error)
+        return &graph->harmless;
+    const struct vkr_node node = graph->nodes[tensor->base->producer];
+    char kept[sizeof graph->scope];
+    memcpy(kept, graph->scope, sizeof kept);
+    size_t length = 0;                                  /* of the name without ".operator.number" */
+    for (size_t i = 0; node.out->name[i] && i < sizeof kept; i++)
+        if (strncmp(node.out->name + i, node.op->name, strlen(node.op->name)) == 0 && (i == 0 || node.out->name[i - 1] == '.'))
+            length = i > 0 ? i - 1 : 0;
+    memcpy(graph->scope, node.out->name, length);
+    graph->scope[length] = '\0';
+    struct vkr_tensor *twin = vkr_graph_node(graph, node.op, params, node.in, node.count);
+    memcpy(graph->scope, kept, sizeof kept);
+    return twin;
 }

@@ -112,6 +112,8 @@ static vks_status check_bindings(const struct vkr_caps *caps, const struct vkr_d
         uint64_t bytes = vkr_bytes(&tensor->desc);
         if (d->texels >> i & 1u) {
             uint64_t texel = 4 * vkr_dtype_size(tensor->desc.dtype);
+            VKS_REQUIRE(!(d->images >> i & 1u) || tensor->desc.dtype == VKR_F32, VKS_ERR_INTERNAL, "%s: an image of %s",
+                        d->shader, vkr_dtype_name(tensor->desc.dtype));
             VKS_REQUIRE(!(d->writes >> i & 1u) && bytes % texel == 0 && bytes / texel <= caps->max_texels, VKS_ERR_UNSUPPORTED,
                         "%s: %s %s cannot be a texel buffer (limit %llu texels)", d->shader, tensor->name,
                         VKR_SHAPE(&tensor->desc), (unsigned long long)caps->max_texels);

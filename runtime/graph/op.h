@@ -35,6 +35,9 @@ struct vkr_dispatch {
     uint32_t texels;                            /* bit i: bind[i] is a uniform texel buffer (RGBA32F, or RGBA16F when the
                                                    tensor is f16), not a storage buffer; its byte size must be a multiple
                                                    of one texel (pad scratch shapes) and it must not be written */
+    uint32_t images;                            /* bit i: as texels, whose bit is set too, but a storage texel buffer for
+                                                   imageLoad; f32 only. For kernels of the cpu class: its driver inlines
+                                                   these loads, and calls a function for the others */
     const void *args;                           /* push constants, copied */
     uint32_t args_size;
     uint32_t groups[3];
@@ -51,11 +54,14 @@ struct vkr_tensor *vkr_scratch(struct vkr_lower *lower, const char *name, struct
 
 const struct vkr_target *vkr_lower_target(const struct vkr_lower *lower);
 
-/* The node whose result `tensor` (or the tensor it is a view of) is: its operator, parameters and inputs; NULL: none. For
- * builders that would rather have the result in another layout: they add a twin of the node, and the node itself is not run
- * when nothing else uses its result. */
+/* The node whose result `tensor` (or the tensor it is a view of) is: its operator, its parameters and the shape of its first
+ * input; NULL: none. */
 const struct vkr_op *vkr_graph_producer(const struct vkr_graph *graph, const struct vkr_tensor *tensor, const void **params,
-                                        struct vkr_tensor *const **inputs, uint32_t *count);
+                                        struct vkr_desc *input);
+
+/* A second node like tensor's producer, but for `params`: for builders that want its result in another layout. The first is
+ * not run when nothing else uses its result. Named where the first is. */
+struct vkr_tensor *vkr_graph_twin(struct vkr_graph *graph, const struct vkr_tensor *tensor, const void *params);
 
 /* ---- variant choice ------------------------------------------------------------------------------------------- */
 

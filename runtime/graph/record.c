@@ -6,12 +6,12 @@
 _Static_assert((int)VKR_MAX_CONSTANTS == (int)VKR_PIPELINE_CONSTANTS, "a record's constants fit a pipeline's");
 
 static vks_status locate(const struct vkr_program *program, const struct vkr_tensor *tensor, struct vkr_buffer *arena,
-                         const struct vkr_resolver *resolver, bool texel, struct vkr_bind_range *range)
+                         const struct vkr_resolver *resolver, bool texel, bool image, struct vkr_bind_range *range)
 {
     const struct vkr_place *place = &program->places[tensor->base->index];
     *range = (struct vkr_bind_range){ .buffer = arena, .offset = place->offset, .size = place->size };
     if (texel)
-        range->kind = tensor->desc.dtype == VKR_F16 ? VKR_BIND_TEXEL_F16 : VKR_BIND_TEXEL_F32;
+        range->kind = image ? VKR_BIND_IMAGE_F32 : tensor->desc.dtype == VKR_F16 ? VKR_BIND_TEXEL_F16 : VKR_BIND_TEXEL_F32;
     if (place->space != VKR_SPACE_ARENA)
         VKS_TRY(resolver->find(resolver->user, tensor->base, &range->buffer, &range->offset));
     /* A storage binding of 16-bit data spans whole words, so that a shader may load it as uint. */
@@ -27,9 +27,9 @@ static vks_status record_step(struct vkr_device *device, const struct vkr_progra
     struct vkr_bind_range ranges[VKR_MAX_BIND];
     struct vkr_pipeline *pipeline;
     for (uint32_t i = 0; i < d->bind_count; i++)
-        VKS_TRY(locate(program, d->bind[i], arena, resolver, d->texels >> i & 1u, &ranges[i]));
+        VKS_TRY(locate(program, d->bind[i], arena, resolver, d->texels >> i & 1u, d->images >> i & 1u, &ranges[i]));
     struct vkr_pipeline_key key = { .spirv = step->spirv, .bind_count = d->bind_count, .texels = d->texels,
-                                    .args_size = d->args_size, .constant_count = d->constant_count };
+                                    .images = d->images, .args_size = d->args_size, .constant_count = d->constant_count };
     memcpy(key.constants, d->constants, d->constant_count * sizeof *key.constants);
     VKS_TRY(vkr_pipeline_get(device, &key, &pipeline));
     if (step->submit)
@@ -47,8 +47,10 @@ vks_status vkr_record(struct vkr_device *device, const struct vkr_program *progr
     for (uint32_t s = 0; s < program->step_count; s++) {
         const struct vkr_dispatch *d = &program->steps[s].dispatch;
         params.bindings += d->bind_count;
-        for (uint32_t i = 0; i < d->bind_count; i++)
+        for (uint32_t i = 0; i < d->bind_count; i++) {
             params.texels += d->texels >> i & 1u;
+            params.images += d->images >> i & 1u;
+        }
     }
     VKS_TRY(vkr_commands_create(device, &params, out));
     vks_status status = VKS_OK;

@@ -148,14 +148,11 @@ static struct vkr_tensor *pack(struct vkr_lower *l, const char *variant, const s
 {
     uint32_t dim4 = s->head_dim / 4;
     struct attention_pack_args args = { .heads = s->heads, .dim4 = dim4, .tokens = tokens, .positions = positions, .at4 = at / 4,
-        .row4 = x->desc.dim[2] / 4, .grid_w = grid ? s->grid_w : 0, .width = padded_width(s),
-        .count = batch * s->heads * positions * dim4 };
-    if (variant[0] == 'k')
-        args.count /= 4;                        /* an invocation packs four positions of four channels */
+        .row4 = x->desc.dim[2] / 4, .grid_w = grid ? s->grid_w : 0, .width = padded_width(s) };
     struct vkr_tensor *out = vkr_scratch(l, variant, vkr_f32(4, batch * s->heads, positions, dim4, 4));
     struct vkr_dispatch d = { .shader = "attention_pack", .variant = variant, .bind = { x, out }, .bind_count = 2,
-                              .writes = 1u << 1, .texels = 1u, .args = &args, .args_size = sizeof args };
-    vkr_spread(vkr_lower_target(l), vkr_groups(args.count, ATTENTION_PACK_LOCAL), d.groups);
+                              .writes = 1u << 1, .texels = 1u, .args = &args, .args_size = sizeof args,
+                              .groups = { positions / (variant[0] == 'k' ? 32 : 8), s->heads, batch } };
     if (*status == VKS_OK)
         *status = vkr_emit(l, &d);
     return out;
@@ -198,8 +195,9 @@ static vks_status lower_vec(struct vkr_lower *l, const struct vkr_attention *a, 
         .keys = s->keys, .kv_batch = s->kv_batch > 1, .scale = a->scale, .grid_w = s->grid_w, .grid_h = s->grid_h,
         .width = padded_width(s), .positions = positions };
     return vkr_emit(l, &(struct vkr_dispatch){ .shader = "attention_vec", .variant = variants[kind][(s->head_dim - 1) / 32],
-        .bind = { q, k, v, rel_rows, rel_columns, out }, .bind_count = 6, .writes = 1u << 5, .texels = 31u, .args = &args,
-        .args_size = sizeof args, .groups = { vkr_groups(s->queries, ATTENTION_VEC_ROWS), s->heads, s->batch } });
+        .bind = { q, k, v, rel_rows, rel_columns, out }, .bind_count = 6, .writes = 1u << 5, .texels = 31u, .images = 31u,
+        .args = &args, .args_size = sizeof args,
+        .groups = { vkr_groups(s->queries, ATTENTION_VEC_ROWS), s->heads, s->batch } });
 }
 
 static struct vkr_tensor *pack_half(struct vkr_lower *l, const char *name, const struct shape *s, uint32_t width, struct vkr_tensor *x,

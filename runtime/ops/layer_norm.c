@@ -66,13 +66,14 @@ struct vkr_tensor *vkr_layer_norm(struct vkr_graph *g, struct vkr_tensor *x, str
     return vkr_graph_node(g, &vkr_op_layer_norm, &(struct params){ .eps = eps }, (struct vkr_tensor *[]){ x, w, b }, 3);
 }
 
-struct vkr_tensor *layer_norm_in_panels(struct vkr_graph *g, const void *params, struct vkr_tensor *const *in)
+struct vkr_tensor *layer_norm_in_panels(struct vkr_graph *g, const struct vkr_tensor *x, const void *params,
+                                        const struct vkr_desc *input)
 {
     struct params twin = *(const struct params *)params;
     uint32_t choice;
-    if (vkr_choose(vkr_graph_target(g), "layer_norm", vkr_layer_norm_choices, vkr_layer_norm_choice_count, &in[0]->desc,
+    if (vkr_choose(vkr_graph_target(g), "layer_norm", vkr_layer_norm_choices, vkr_layer_norm_choice_count, input,
                    &choice) != VKS_OK || choice != 0)
         return NULL;
     twin.panels = 1;
-    return vkr_graph_node(g, &vkr_op_layer_norm, &twin, in, 3);
+    return vkr_graph_twin(g, x, &twin);
 }

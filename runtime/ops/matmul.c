@@ -8,7 +8,7 @@
 #include "row_panels.h"
 
 enum kind { MULTIPLY, PACK_WEIGHTS, PACK_ROWS, PACK_HALF };
-enum { VEC, COOPMAT, TILE, PORTABLE };     /* indices into vkr_matmul_choices */
+enum { VEC, COOPMAT, COOPMAT2, TILE, PORTABLE };  /* indices into vkr_matmul_choices */
 
 struct params {
     enum kind kind;
@@ -101,6 +101,18 @@ static bool fits_coopmat(const void *shape, const struct vkr_target *target)
            p->batch <= caps->max_groups[2];
 }
 
+/* After matmul_coopmat: a higher tier must have won on the device to be used, and then it is forced. */
+static bool fits_coopmat2(const void *shape, const struct vkr_target *target)
+{
+    const struct params *p = shape;
+    const struct vkr_caps *caps = &target->caps;
+    const struct matmul_tile t = matmul_pick_workgroup_tile(p->m, p->n, p->batch, caps);
+    uint64_t m = vkr_groups(p->m, t.m), n = vkr_groups(p->n, t.n);
+    return p->half && p->batch * m * t.m * half_row(p->k) * 2 <= caps->max_binding &&
+           (p->w_batch ? p->batch : 1) * n * t.n * half_row(p->k) * 2 <= caps->max_binding && caps->max_storage_buffers >= 5 &&
+           m <= caps->max_groups[0] && n <= caps->max_groups[1] && p->batch <= caps->max_groups[2];
+}
+
 static bool fits_tile(const void *shape, const struct vkr_target *target)
 {
     const struct params *p = shape;
@@ -115,10 +127,11 @@ static bool fits_tile(const void *shape, const struct vkr_target *target)
 const struct vkr_choice vkr_matmul_choices[] = {
     { "matmul_vec", "vec", VKR_CAP_VEC8, true, fits_vec },
     { "matmul_coopmat", "f16", VKR_CAP_F16 | VKR_CAP_F16_MATH | VKR_CAP_COOPMAT, false, fits_coopmat },
+    { "matmul_coopmat2", "f16", VKR_CAP_F16 | VKR_CAP_F16_MATH | VKR_CAP_COOPMAT | VKR_CAP_COOPMAT2, false, fits_coopmat2 },
     { "matmul_tile", "f32", 0, false, fits_tile },
     { "matmul", "f32", 0, false, NULL },
 };
-const uint32_t vkr_matmul_choice_count = 4;
+const uint32_t vkr_matmul_choice_count = 5;
 
 static vks_status lower_pack(struct vkr_lower *l, const struct params *p, struct vkr_tensor *const *in, struct vkr_tensor *out)
 {
@@ -153,10 +166,11 @@ static uint32_t wide_tiles_per_block(const struct params *p)
 
 static vks_status lower_vec(struct vkr_lower *l, const struct params *p, struct vkr_tensor *const *in, struct vkr_tensor *out)
 {
-    static const char *const variants[2][3] = { { "vec", "vec_relu", "vec_gelu" }, { "wide", "wide_relu", "wide_gelu" } };
+    static const char *const variants[3][3] = { { "vec", "vec_relu", "vec_gelu" }, { "wide", "wide_relu", "wide_gelu" },
+                                                { "wide_half", "wide_half_relu", "wide_half_gelu" } };
     const struct vkr_caps *caps = &vkr_lower_target(l)->caps;
     uint32_t k4 = depth_of(p->k) / 4, count = vkr_groups(p->m, MATMUL_VEC_ROWS), blocks = 1;
-    bool wide = is_wide(p);
+    bool wide = is_wide(p), half = in[1]->desc.dtype == VKR_F16;
     if (wide) {
         uint32_t all = vkr_groups(p->m, MATMUL_WIDE_ROWS);
         count = wide_tiles_per_block(p) < all ? wide_tiles_per_block(p) : all;
@@ -168,7 +182,8 @@ static vks_status lower_vec(struct vkr_lower *l, const struct params *p, struct 
         .x_batch = p->rows_packed ? vkr_groups(p->m, 8) * 8 * k4 : p->m * k4,
         .w_batch = p->w_batch ? (uint32_t)(panel_elements(p->n, p->k) / 4) : 0,
         .flags = (in[3] ? 2u : 0u) | (p->rows_packed ? 4u : 0u) | (p->packs_rows ? 8u : 0u), .blocks = blocks };
-    return vkr_emit(l, &(struct vkr_dispatch){ .shader = "matmul_vec", .variant = variants[wide][p->act],
+    return vkr_emit(l, &(struct vkr_dispatch){ .shader = "matmul_vec", .variant = variants[wide ? 1 + half : 0][p->act],
+        .images = !wide ? 0u : half ? 1u : 3u,
         .bind = { in[0], in[1], in[3] ? in[3] : in[0], out, out }, .bind_count = 5, .writes = 3u << 3, .texels = 7u,
         .args = &args, .args_size = sizeof args,
         .groups = { count, vkr_groups(p->n, MATMUL_PANEL), blocks * p->batch } });
@@ -197,6 +212,17 @@ static vks_status lower_coopmat(struct vkr_lower *l, const struct params *p, str
                        t->count_n }, .constant_count = 8 });
 }
 
+static vks_status lower_coopmat2(struct vkr_lower *l, const struct params *p, struct vkr_tensor *const *in, struct vkr_tensor *out)
+{
+    const struct matmul_tile t = matmul_pick_workgroup_tile(p->m, p->n, p->batch, &vkr_lower_target(l)->caps);
+    uint32_t row4 = half_row(p->k) / 8, m = vkr_groups(p->m, t.m), n = vkr_groups(p->n, t.n);
+    struct matmul_args args = { .m = p->m, .n = p->n, .k = p->k, .act = (uint32_t)p->act, .flags = in[2] ? 1u : 0u,
+        .x_batch = m * t.m * row4, .w_batch = p->w_batch ? n * t.n * row4 : 0 };
+    return vkr_emit(l, &(struct vkr_dispatch){ .shader = "matmul_coopmat2", .variant = in[3] ? "f16_add" : "f16",
+        .bind = { in[0], in[1], in[2] ? in[2] : in[0], out, in[3] }, .bind_count = in[3] ? 5 : 4, .writes = 1u << 3,
+        .args = &args, .args_size = sizeof args, .groups = { m, n, p->batch }, .constants = { t.m, t.n }, .constant_count = 2 });
+}
+
 static vks_status lower(struct vkr_lower *l, const void *params, struct vkr_tensor *const *in, uint32_t count,
                         struct vkr_tensor *out)
 {
@@ -210,6 +236,8 @@ static vks_status lower(struct vkr_lower *l, const void *params, struct vkr_tens
         return lower_vec(l, p, in, out);
     if (p->choice == COOPMAT)
         return lower_coopmat(l, p, in, out);
+    if (p->choice == COOPMAT2)
+        return lower_coopmat2(l, p, in, out);
     bool half = in[1]->desc.dtype == VKR_F16;
     struct matmul_args args = { .m = p->m, .n = p->n, .k = p->k, .act = (uint32_t)p->act, .x_batch = p->m * p->k,
         .w_batch = p->w_batch ? p->n * p->k : 0, .flags = in[2] ? 1u : 0u };
@@ -250,20 +278,19 @@ static bool wants_row_panels(const struct params *p)
 static struct vkr_tensor *made_in_panels(struct vkr_graph *g, const struct params *p, struct vkr_tensor *x)
 {
     const void *params;
-    struct vkr_tensor *const *in;
-    uint32_t count;
-    const struct vkr_op *op = vkr_graph_producer(g, x, &params, &in, &count);
+    struct vkr_desc input;
+    const struct vkr_op *op = vkr_graph_producer(g, x, &params, &input);
     if (!op || p->k % 4 != 0 || p->batch != 1 || vkr_last(&x->base->desc) != p->k)
         return NULL;
     if (op == &vkr_op_layer_norm)
-        return layer_norm_in_panels(g, params, in);
+        return layer_norm_in_panels(g, x, params, &input);
     if (op != &vkr_op_matmul)
         return NULL;
     struct params twin = *(const struct params *)params;
     if (twin.kind != MULTIPLY || twin.choice != VEC || twin.batch != 1)
         return NULL;
     twin.packs_rows = 1;
-    return vkr_graph_node(g, op, &twin, in, count);
+    return vkr_graph_twin(g, x, &twin);
 }
 
 static struct vkr_tensor *build_vec(struct vkr_graph *g, struct params *p, struct vkr_tensor *x, struct vkr_tensor *w,
@@ -286,11 +313,14 @@ static struct vkr_tensor *build_coopmat(struct vkr_graph *g, const struct params
                                         struct vkr_tensor *bias, struct vkr_tensor *residual)
 {
     const struct vkr_caps *caps = &vkr_graph_target(g)->caps;
-    const struct matmul_fragments *t = matmul_pick_fragments(p->m, p->n, p->batch, caps);
-    uint32_t m = fragments_m(t, caps), n = fragments_n(t, caps);
-    struct params rows = { .kind = PACK_HALF, .batch = p->batch, .m = p->m, .k = p->k, .padded = vkr_groups(p->m, m) * m };
+    struct matmul_tile tile = matmul_pick_workgroup_tile(p->m, p->n, p->batch, caps);
+    if (p->choice == COOPMAT) {
+        const struct matmul_fragments *t = matmul_pick_fragments(p->m, p->n, p->batch, caps);
+        tile = (struct matmul_tile){ fragments_m(t, caps), fragments_n(t, caps) };
+    }
+    struct params rows = { .kind = PACK_HALF, .batch = p->batch, .m = p->m, .k = p->k, .padded = vkr_groups(p->m, tile.m) * tile.m };
     struct params weights = { .kind = PACK_HALF, .batch = p->w_batch ? p->batch : 1, .m = p->n, .k = p->k,
-                              .padded = vkr_groups(p->n, n) * n };
+                              .padded = vkr_groups(p->n, tile.n) * tile.n };
     x = vkr_graph_node(g, &vkr_op_matmul, &rows, &x, 1);
     w = vkr_graph_node(g, &vkr_op_matmul, &weights, &w, 1);
     return vkr_graph_node(g, &vkr_op_matmul, p, (struct vkr_tensor *[]){ x, w, bias, residual }, 4);
@@ -317,7 +347,7 @@ struct vkr_tensor *vkr_matmul(struct vkr_graph *g, struct vkr_tensor *x, struct 
     bool apart = residual && (p.choice == VEC ? p.n % 4 != 0 : target->caps.max_storage_buffers < 5);
     struct vkr_tensor *fused = apart ? NULL : residual;
     struct vkr_tensor *out = p.choice == VEC ? build_vec(g, &p, x, w, bias, fused)
-        : p.choice == COOPMAT ? build_coopmat(g, &p, x, w, bias, fused)
+        : p.choice == COOPMAT || p.choice == COOPMAT2 ? build_coopmat(g, &p, x, w, bias, fused)
         : vkr_graph_node(g, &vkr_op_matmul, &p, (struct vkr_tensor *[]){ x, w, bias, fused }, 4);
     out = vkr_reshape(g, out, y);
     return apart ? vkr_add(g, out, vkr_reshape(g, residual, y)) : out;

@@ -66,6 +66,17 @@ static inline const struct matmul_fragments *matmul_pick_fragments(uint32_t m, u
     return best;
 }
 
+/* matmul_coopmat2: the driver stages operands; large tiles leave it room. */
+static inline struct matmul_tile matmul_pick_workgroup_tile(uint32_t m, uint32_t n, uint32_t batch, const struct vkr_caps *caps)
+{
+    static const struct matmul_tile all[] = { { 128, 256 }, { 128, 128 }, { 64, 128 } };
+    struct matmul_tile best = all[0];
+    for (size_t i = 1; i < sizeof all / sizeof *all; i++)
+        if (matmul_tile_cost(m, n, batch, all[i].m, all[i].n, caps) < matmul_tile_cost(m, n, batch, best.m, best.n, caps))
+            best = all[i];
+    return best;
+}
+
 static inline uint32_t matmul_tile_local(const struct matmul_tile *t)
 {
     return t->m / 8 * (t->n / 8);

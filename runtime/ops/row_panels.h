@@ -5,7 +5,9 @@
 
 #include "graph/op.h"
 
-/* A twin of the layer_norm node with these parameters and inputs; NULL when this target runs it by another kernel. */
-struct vkr_tensor *layer_norm_in_panels(struct vkr_graph *g, const void *params, struct vkr_tensor *const *in);
+/* A twin of the layer_norm node with these parameters whose result is x; `input` is the shape of what it normalises. NULL when
+ * this target runs it by another kernel. */
+struct vkr_tensor *layer_norm_in_panels(struct vkr_graph *g, const struct vkr_tensor *x, const void *params,
+                                        const struct vkr_desc *input);
 
 #endif

@@ -50,6 +50,7 @@ struct vks_session {
     struct finish_size size;            /* of that image */
     char image_sha256[65];              /* "" if unknown */
     vks_timing timing;
+    bool keeps_layers;                  /* the encoder's plan made from now on keeps its named tensors */
     bool profile;                       /* plans made from now on time every kernel */
     struct vkr_plan *decoded;           /* plan of the last decoder call, in `decode`; NULL before */
     vks_stage_time stages[VKS_STAGE_COUNT];
@@ -82,6 +83,20 @@ vks_status predict_logits(vks_session *session, const vks_prompt *prompts, size_
 
 /* Sets session->size from an original image's size. */
 void session_set_size(vks_session *session, uint32_t width, uint32_t height);
+
+/* A result of vks_session_predict under way, in one block: struct, iou, logits, mask. vks_masks_free frees it. */
+struct predict_result {
+    vks_masks masks;
+    uint32_t first;             /* of the decoder's masks: 0 for the single one, 1 for the candidates */
+    bool plain;                 /* the single one is number 0 whatever the family's rule */
+    float *iou, *logits;
+    uint8_t *mask;
+};
+vks_status predict_result_create(const vks_session *session, uint32_t objects, bool multimask, bool pixels_wanted,
+                                 struct predict_result **out);
+
+/* stage_builder.build of the decoder; `user` is the session. */
+void session_build_decode(void *user, struct vkr_graph *graph, struct stage_key key);
 
 /* Copies a params struct of any known size into one of ours: fields the caller does not know are zero. A struct_size of
  * 0, or larger than ours, is refused. `params` may be NULL. */

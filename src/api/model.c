@@ -168,6 +168,7 @@ static vks_status describe(const struct network *network, const struct weights *
     info.embedding[1] = info.embedding[2] = network->grid;
     info.accepts = network->family->accepts;
     info.parameters = network->parameters;
+    info.memory = network->bank.width ? network->bank.frames - 1 : 0;
     info.encoder_gmac = network->encoder_gmac;
     info.decoder_gmac = network->decoder_gmac;
     VKS_TRY(model_estimate(network, target, false, &info.memory_f32));

@@ -13,18 +13,9 @@ enum { BATCH = 16 };
 
 /* ---- results ------------------------------------------------------------------------------------------------ */
 
-/* One block: struct, iou, logits, mask. */
-struct result {
-    vks_masks masks;
-    uint32_t first;             /* of the decoder's masks: 0 for the single one, 1 for the candidates */
-    bool plain;                 /* the single one is number 0 whatever the family's rule */
-    float *iou, *logits;
-    uint8_t *mask;
-};
-
-/* `pixels`: with room for masks of the image's size. */
-static vks_status result_create(const vks_session *session, uint32_t objects, bool multimask, bool pixels_wanted,
-                                struct result **out)
+/* `pixels_wanted`: with room for masks of the image's size. */
+vks_status predict_result_create(const vks_session *session, uint32_t objects, bool multimask, bool pixels_wanted,
+                                 struct predict_result **out)
 {
     const struct network *network = session->model->network;
     const struct finish_size *size = &session->size;
@@ -36,7 +27,7 @@ static vks_status result_create(const vks_session *session, uint32_t objects, bo
                 vkr_add_size(floats, pixels, &bytes) && vkr_add_size(bytes, sizeof **out, &bytes);
     VKS_REQUIRE(fits && count <= UINT32_MAX, VKS_ERR_HOST_MEMORY, "%u masks of %u x %u pixels are beyond reason", objects,
                 size->width, size->height);
-    struct result *result;
+    struct predict_result *result;
     VKS_TRY(vkr_alloc(1, bytes, "the masks", (void **)&result));
     result->first = candidates ? 1 : 0;
     result->iou = (float *)(result + 1);
@@ -73,17 +64,17 @@ struct batch {
 struct decoding {
     vks_session *session;
     const struct prompt_set *set;
-    struct result *result;
+    struct predict_result *result;
     bool *done;                 /* [objects] */
     float *buffer;              /* of one call: the larger of its inputs and outputs */
     size_t buffer_floats;
 };
 
-static void build_decode(void *user, struct vkr_graph *graph, struct stage_key key)
+void session_build_decode(void *user, struct vkr_graph *graph, struct stage_key key)
 {
     const vks_session *session = user;
     const struct network *network = session->model->network;
-    const struct decode_shape shape = { key.objects, key.tokens, key.mask };
+    const struct decode_shape shape = { key.objects, key.tokens, key.mask, (enum decode_source)key.source };
     network->family->decode(network, (struct nn){ graph, session->model->half }, session->slots, &shape);
 }
 
@@ -176,7 +167,7 @@ static vks_status read_masks(struct decoding *d, const struct batch *batch, stru
 static vks_status decode_batch(struct decoding *d, const struct batch *batch)
 {
     vks_session *session = d->session;
-    const struct stage_builder builder = { build_decode, session, session->profile };
+    const struct stage_builder builder = { session_build_decode, session, session->profile, false };
     vks_stage_time *stages = session->stages;
     struct clock_lap lap = clock_start();
     struct vkr_plan *plan;
@@ -197,7 +188,7 @@ static vks_status decode_batch(struct decoding *d, const struct batch *batch)
     return VKS_OK;
 }
 
-static vks_status decode(vks_session *session, const struct prompt_set *set, struct result *result)
+static vks_status decode(vks_session *session, const struct prompt_set *set, struct predict_result *result)
 {
     struct decoding d = { .session = session, .set = set, .result = result };
     struct batch batch;
@@ -214,7 +205,7 @@ static vks_status decode(vks_session *session, const struct prompt_set *set, str
     return status;
 }
 
-static vks_status finish(vks_session *session, struct result *result)
+static vks_status finish(vks_session *session, struct predict_result *result)
 {
     const struct network *network = session->model->network;
     double start = clock_ms();
@@ -229,8 +220,8 @@ static vks_status finish(vks_session *session, struct result *result)
 static vks_status predict(vks_session *session, const struct prompt_set *set, uint32_t flags, bool pixels,
                           vks_masks **out)
 {
-    struct result *result = NULL;
-    VKS_TRY(result_create(session, set->count, (flags & VKS_PREDICT_MULTIMASK) != 0, pixels, &result));
+    struct predict_result *result = NULL;
+    VKS_TRY(predict_result_create(session, set->count, (flags & VKS_PREDICT_MULTIMASK) != 0, pixels, &result));
     result->plain = (flags & VKS_PREDICT_FIRST) != 0;
     vks_masks *masks = &result->masks;
     vks_status status = decode(session, set, result);

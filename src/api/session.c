@@ -129,7 +129,7 @@ static vks_status make_encode_plan(vks_session *session)
 {
     if (session->encode)
         return VKS_OK;
-    const struct stage_builder builder = { build_encode, session, session->profile };
+    const struct stage_builder builder = { build_encode, session, session->profile, session->keeps_layers };
     const struct stage_key key = { 0 };
     vks_context *context = session->model->context;
     vks_status status = stage_compile(context, session->model->params, &builder, key, &session->encode);

@@ -10,7 +10,7 @@
 
 static bool same_key(const struct stage_key *a, const struct stage_key *b)
 {
-    return a->objects == b->objects && a->tokens == b->tokens && a->mask == b->mask;
+    return a->objects == b->objects && a->tokens == b->tokens && a->mask == b->mask && a->source == b->source;
 }
 
 void stage_cache_clear(struct stage_cache *cache)
@@ -27,6 +27,8 @@ vks_status stage_compile(vks_context *context, struct vkr_params *params, const 
     *out = NULL;
     struct vkr_target target = context->target;
     target.options.profile = target.options.profile || builder->profile;
+    if (builder->keeps_marks && !target.options.dump[0])
+        target.options.dump[0] = '.';   /* any name will do: nothing is written unless the context's own options say so */
     VKS_TRY(vkr_graph_create(&target, &graph));
     builder->build(builder->user, graph, key);
     vks_status status = vkr_plan_create(context->device, graph, params, out);

@@ -10,6 +10,7 @@
 struct stage_key {
     uint32_t objects, tokens;
     bool mask;
+    uint32_t source;
 };
 
 enum { STAGE_PLANS = 8 };
@@ -29,6 +30,7 @@ struct stage_builder {
     void (*build)(void *user, struct vkr_graph *graph, struct stage_key key);
     void *user;
     bool profile;               /* time every kernel, whatever the context's options say */
+    bool keeps_marks;           /* keep every marked tensor readable, likewise */
 };
 
 void stage_cache_clear(struct stage_cache *cache);

@@ -77,6 +77,18 @@ vks_status vks_io_write_embedding(const char *path, const vks_embedding *embeddi
     return status;
 }
 
+vks_status vks_io_write_layer(const char *path, const vks_layer *layer, int overwrite)
+{
+    VKS_REQUIRE(path && io_ends_with(path, ".npy"), VKS_ERR_ARGUMENT, "a layer is written as .npy, \"%s\" is none",
+                path ? path : "(NULL)");
+    VKS_REQUIRE(layer && layer->data && layer->rank <= VKR_MAX_DIMS, VKS_ERR_ARGUMENT, "there is no layer to write (NULL)");
+    VKS_TRY(io_may_write(path, overwrite));
+    struct vkr_desc desc = { VKR_F32, layer->rank, { 0 } };
+    for (uint32_t i = 0; i < layer->rank; i++)
+        desc.dim[i] = layer->shape[i];
+    return vkr_npy_write(path, &desc, layer->data);
+}
+
 /* ---- reading ---- */
 
 static vks_status copy_text(const char *path, json_t *metadata, const char *key, char *dst, size_t size)

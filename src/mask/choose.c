@@ -20,7 +20,8 @@ static float stability(const float *mask, size_t each, float delta)
     return near > 0 ? (float)above / (float)near : 1.0f;
 }
 
-uint32_t mask_single(const struct mask_stability *rule, const float *masks, const float *iou, uint32_t count, size_t each)
+uint32_t mask_single(const struct mask_stability *rule, const float *masks, const float *iou, uint32_t count,
+                     size_t each)
 {
     if (!(rule->least > 0) || count < 2 || stability(masks, each, rule->delta) >= rule->least)
         return 0;

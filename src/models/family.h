@@ -28,6 +28,21 @@ struct family_feature {
 };
 enum { FAMILY_FEATURES = 4 };
 
+/* What a family with a memory tells those who keep memories; the arrays are the network's. A memory is [grid, grid,
+ * width]; the pointer of an object, [channels], is attended to as channels / width rows. */
+struct family_bank {
+    uint32_t frames;                 /* attended to: the prompted ones, and the frames - 1 nearest in the direction */
+    uint32_t pointers;               /* as many, of the nearest */
+    uint32_t width;                  /* 0: the family has no memory */
+    const float *times;              /* [frames, width], added to the keys of a memory: row distance - 1, or, of a
+                                        prompted frame, the last */
+    const float *absent_pointer;     /* [channels]: instead of the pointer of an object that is not there */
+    const float *absent_memory;      /* [width]: added to each cell of its memory */
+    const float *mask_weight;        /* [4, 4] and mask_bias: from a mask of the image's side to a low-res mask prompt */
+    const float *mask_bias;
+    float mask_scale, mask_shift;    /* of the probabilities that become a memory */
+};
+
 /* What families have in common; each family's own struct begins with it. */
 struct network {
     const struct family *family;
@@ -46,16 +61,31 @@ struct network {
     uint32_t masks;                    /* per object in "masks" and "iou": number 0 is the single mask, the others are
                                           the candidates of VKS_PREDICT_MULTIMASK */
     bool unscored;                     /* no output "iou": it predicts none */
+    struct family_bank bank;
     float mask_limit;                  /* logits of a mask prompt are cut to -limit..limit; 0: they are not */
     struct mask_stability stability;   /* whether number 0 stands for itself */
     uint64_t parameters;               /* elements of the used tensors */
     double encoder_gmac, decoder_gmac; /* 10^9 multiply-adds of one image, of one box prompt */
 };
 
+/* What a decoder looks at. All but the first are for families with a memory. */
+enum decode_source {
+    DECODE_IMAGE,  /* an image by itself */
+    DECODE_FIRST,  /* the same, as part of a stack */
+    DECODE_BARE,   /* the features of a slice whose mask is given */
+    DECODE_RECALLED /* what `recall` made */
+};
+
 /* One decoder graph: `objects` share the image; each has `tokens` rows in "sparse"; `mask`: all have a mask prompt. */
 struct decode_shape {
     uint32_t objects, tokens;
     bool mask;
+    enum decode_source source;
+};
+
+/* One graph of `recall`: memories and pointers attended to. */
+struct recall_shape {
+    uint32_t frames, pointers;
 };
 
 /* Examples of what to segment, for families that take them instead of prompts. */
@@ -86,6 +116,18 @@ struct family {
     void (*encode)(const struct network *network, struct nn n, struct vkr_slot *const *slots);
     void (*decode)(const struct network *network, struct nn n, struct vkr_slot *const *slots,
                    const struct decode_shape *shape);
+
+    /* Families with a memory (network.bank.width > 0); NULL in others. With another source than DECODE_IMAGE, decode also
+     * outputs "pointers" [objects, masks, channels] and "score" [objects, 1], the logit of "the object is there".
+     * recall: feature 0, inputs "memory" [frames, grid * grid, width], "times" [frames, 1, width], "pointers" and
+     * "pointer_times" [pointers * channels / width, width] (absent without pointers) -> slot `feature_count`, called
+     * "recalled", shaped as feature 0, or an output of that name. remember: feature 0, input "mask" [1, side, side, 1]
+     * -> output "memory" [1, grid, grid, width]. pointer_time: what is added to the keys of a pointer whose distance,
+     * divided by the greatest one, is -1 .. 1: row [width]. */
+    void (*recall)(const struct network *network, struct nn n, struct vkr_slot *const *slots,
+                   const struct recall_shape *shape);
+    void (*remember)(const struct network *network, struct nn n, struct vkr_slot *const *slots);
+    void (*pointer_time)(const struct network *network, double distance, float *row);
 
     /* Prompt encoding on the host: rows one object needs in "sparse", and those rows [tokens, channels]. */
     uint32_t (*tokens)(const struct network *network, const struct prompt_object *object);

@@ -1,8 +1,10 @@
-/* sam2.c: SAM 2.1 (arXiv 2408.00714) and MedSAM2 (arXiv 2504.03600), which is the same network for 512 x 512 slices with
- * another resize. Their checkpoints cannot be told apart by their tensors. */
+/* sam2.c: SAM 2.1 (arXiv 2408.00714) and MedSAM2 (arXiv 2504.03600), which is the same network for 512 x 512 slices
+ * with another resize. Their checkpoints cannot be told apart by their tensors. */
 #include "models/family.h"
 #include "models/sam2_encoder.h"
 #include "models/sam2_keys.h"
+#include "models/sam2_memory.h"
+#include "models/sam2_synthetic.h"
 #include "models/sam_decoder.h"
 
 #include <ctype.h>
@@ -14,9 +16,10 @@ struct sam2 {
     struct schema schema;
     struct sam2_encoder encoder;
     struct sam_decoder decoder;
+    struct sam2_memory memory;
 };
 
-enum { EMBEDDING, HIGH_0, HIGH_1 }; /* features */
+enum { EMBEDDING, HIGH_0, HIGH_1, RECALLED }; /* features, and the slot of `recall` */
 
 /* ---- building ------------------------------------------------------------------------------------------------- */
 
@@ -28,28 +31,59 @@ static void encode(const struct network *network, struct nn n, struct vkr_slot *
         family_keep(network, n, slots, i, features[i]);
 }
 
+/* The object pointers of all masks: a small network on their tokens. */
+static void output_pointers(const struct sam2 *sam2, struct nn n, const struct sam_decoded *decoded)
+{
+    uint32_t channels = sam2->network.channels;
+    struct vkr_tensor *pointers = nn_mlp_head(n, "obj_ptr_proj", decoded->tokens, channels, channels, 3);
+    vkr_graph_output(n.graph, pointers, "pointers");
+    vkr_graph_output(n.graph, decoded->score, "score");
+}
+
 /* An image without memories is marked as such by an embedding of its own. */
 static void decode(const struct network *network, struct nn n, struct vkr_slot *const *slots,
                    const struct decode_shape *shape)
 {
     const struct sam2 *sam2 = (const struct sam2 *)network;
-    struct vkr_tensor *image = family_feature(network, n, slots, EMBEDDING), *high[2];
+    uint32_t source = shape->source == DECODE_RECALLED ? RECALLED : EMBEDDING;
+    struct vkr_tensor *image = family_feature(network, n, slots, source), *high[2];
     for (uint32_t i = 0; i < 2; i++) {
         struct vkr_tensor *x = family_feature(network, n, slots, HIGH_0 + i);
         const struct vkr_desc *d = &x->desc;
         high[i] = vkr_reshape(n.graph, x, vkr_f32(4, 1, d->dim[0], d->dim[1], d->dim[2]));
     }
-    image = vkr_add(n.graph, image, vkr_graph_param(n.graph, "no_mem_embed", vkr_f32(3, 1, 1, network->channels)));
+    if (shape->source == DECODE_IMAGE || shape->source == DECODE_FIRST)
+        image = vkr_add(n.graph, image, vkr_graph_param(n.graph, "no_mem_embed", vkr_f32(3, 1, 1, network->channels)));
     struct sam_decoded decoded = sam_decoder_predict(&sam2->decoder, n, image, high, shape);
     vkr_graph_output(n.graph, decoded.masks, "masks");
     vkr_graph_output(n.graph, decoded.iou, "iou");
+    if (shape->source != DECODE_IMAGE)
+        output_pointers(sam2, n, &decoded);
 }
 
-/* Corners come before clicks, and a padding row after both. */
+static void recall(const struct network *network, struct nn n, struct vkr_slot *const *slots,
+                   const struct recall_shape *shape)
+{
+    struct vkr_tensor *image = family_feature(network, n, slots, EMBEDDING);
+    family_keep(network, n, slots, RECALLED,
+                sam2_memory_recall(&((const struct sam2 *)network)->memory, n, image, shape));
+}
+
+static void remember(const struct network *network, struct nn n, struct vkr_slot *const *slots)
+{
+    sam2_memory_remember(&((const struct sam2 *)network)->memory, n, family_feature(network, n, slots, EMBEDDING));
+}
+
+static void pointer_time(const struct network *network, double distance, float *row)
+{
+    sam2_memory_time(&((const struct sam2 *)network)->memory, distance, row);
+}
+
+/* Corners come before clicks, and a padding row after both. An object that is followed has two padding rows instead. */
 static uint32_t tokens(const struct network *network, const struct prompt_object *object)
 {
     (void)network;
-    return object->count ? object->count + 1 : 0;
+    return object->count ? object->count + 1 : object->followed ? 2 : 0;
 }
 
 static void embed(const struct network *network, const struct prompt_object *object, float *sparse)
@@ -58,12 +92,17 @@ static void embed(const struct network *network, const struct prompt_object *obj
     uint32_t corners = object->box ? 2 : 0, clicks = object->count - corners;
     for (uint32_t i = 0; i < object->count; i++, sparse += prompt->channels)
         sam_prompt_point(prompt, &object->points[i < corners ? clicks + i : i - corners], sparse);
-    sam_prompt_padding(prompt, sparse);
+    for (uint32_t i = object->count; i < tokens(network, object); i++, sparse += prompt->channels)
+        sam_prompt_padding(prompt, sparse);
 }
 
 static vks_status read_param(const struct network *network, const char *name, const struct vkr_desc *desc, void *dst)
 {
     const struct sam2 *sam2 = (const struct sam2 *)network;
+    bool known;
+    vks_status status = sam2_memory_read(&sam2->memory, &sam2->schema, name, desc, dst, &known);
+    if (status != VKS_OK || known)
+        return status;
     return sam_decoder_read(&sam2->decoder, &sam2->schema, name, desc, dst);
 }
 
@@ -119,6 +158,8 @@ static void describe_features(struct network *network, const struct sam2_encoder
         (struct family_feature){ "embedding", vkr_f32(3, network->grid, network->grid, e->channels) };
     network->features[HIGH_0] = (struct family_feature){ "high_0", vkr_f32(3, quarter, quarter, e->high[0]) };
     network->features[HIGH_1] = (struct family_feature){ "high_1", vkr_f32(3, eighth, eighth, e->high[1]) };
+    network->features[RECALLED] = network->features[EMBEDDING];
+    network->features[RECALLED].name = "recalled";
     network->feature_count = 3;
 }
 
@@ -129,6 +170,7 @@ static void describe(struct sam2 *sam2, uint32_t unknown)
     describe_features(network, &sam2->encoder);
     network->low = 4 * network->grid;
     network->masks = sam2->decoder.masks;
+    network->bank = sam2->memory.bank;
     network->mask_limit = 32;
     network->stability = (struct mask_stability){ 0.05f, 0.98f };
     network->parameters = schema_elements(&sam2->schema);
@@ -153,8 +195,8 @@ static void describe_image(struct network *network, uint32_t side, bool medical,
              "%s to %u x %u whatever the aspect, ImageNet mean and deviation",
              medical ? "Pillow bicubic" : "antialiased bilinear in floating point", side, side);
     if (!chosen)
-        snprintf(network->note, sizeof network->note, "Taken for %s by the file's name, at %u x %u. %s", medical ? "MedSAM2" : "SAM 2",
-                 side, side,
+        snprintf(network->note, sizeof network->note, "Taken for %s by the file's name, at %u x %u. %s",
+                 medical ? "MedSAM2" : "SAM 2", side, side,
                  medical ? "A SAM 2 checkpoint has the same tensors: if this is one, choose the family sam2."
                          : "A MedSAM2 checkpoint has the same tensors: if this is one, choose the family medsam2.");
 }
@@ -165,15 +207,17 @@ static void close_network(struct network *network)
 {
     struct sam2 *sam2 = (struct sam2 *)network;
     sam_decoder_free(&sam2->decoder);
+    sam2_memory_free(&sam2->memory);
     schema_free(&sam2->schema);
     vkr_free(sam2);
 }
 
 static vks_status fill(struct sam2 *sam2, const char *options, bool chosen)
 {
-    static const char *const keys[] = { "image_size",  "encoder_heads", "decoder_heads", "window_spec",
-                                        "global_blocks", "unknown",       NULL };
-    static const char *const ignored[] = { "no_mem_pos_enc", "mem", "maskmem", "mask_downsample", "no_obj", "obj_ptr", NULL };
+    static const char *const keys[] = { "image_size",  "encoder_heads", "decoder_heads",
+                                        "window_spec", "global_blocks", "unknown",
+                                        NULL };
+    static const char *const ignored[] = { "no_mem_pos_enc", NULL };
     const struct hyper hyper = { options, sam2->network.weights };
     bool medical = sam2->network.family == &family_medsam2;
     char unknown_rule[HYPER_TEXT] = "";
@@ -189,9 +233,11 @@ static vks_status fill(struct sam2 *sam2, const char *options, bool chosen)
                     sam2->decoder.score_depth > 0,
                 VKS_ERR_MODEL, "the image encoder of this file gives %u, %u and %u channels, its mask decoder takes %u",
                 c, sam2->encoder.high[1], sam2->encoder.high[0], sam2->decoder.channels);
+    VKS_TRY(sam2_memory_open(&sam2->memory, &sam2->schema, side, c));
     schema_add(&sam2->schema, vkr_f32(3, 1, 1, c), "no_mem_embed");
     VKS_TRY(schema_check(&sam2->schema, sam2->network.family->name, ignored, unknown_rule[0] == '\0', &unknown));
     VKS_TRY(sam_decoder_load(&sam2->decoder, &sam2->schema, side));
+    VKS_TRY(sam2_memory_load(&sam2->memory, &sam2->schema));
     describe_image(&sam2->network, side, medical, chosen);
     describe(sam2, unknown);
     return VKS_OK;
@@ -223,9 +269,13 @@ const struct family family_sam2 = {
     .close = close_network,
     .encode = encode,
     .decode = decode,
+    .recall = recall,
+    .remember = remember,
+    .pointer_time = pointer_time,
     .tokens = tokens,
     .embed = embed,
     .read = read_param,
+    .tensors = sam2_synthetic,
 };
 
 const struct family family_medsam2 = {
@@ -237,7 +287,11 @@ const struct family family_medsam2 = {
     .close = close_network,
     .encode = encode,
     .decode = decode,
+    .recall = recall,
+    .remember = remember,
+    .pointer_time = pointer_time,
     .tokens = tokens,
     .embed = embed,
     .read = read_param,
+    .tensors = sam2_synthetic,
 };

@@ -30,6 +30,9 @@ struct sam2_encoder {
 vks_status sam2_encoder_open(struct sam2_encoder *encoder, struct schema *schema, const struct hyper *hyper,
                              uint32_t side);
 
+/* Adds all tensors of an encoder of these sizes. */
+void sam2_encoder_tensors(const struct sam2_encoder *encoder, struct schema *schema);
+
 /* Input "pixels" [side, side, 3] -> features[0] [1, side/16, side/16, channels], what memory and decoder attend to;
  * [1] [1, side/4, side/4, high[0]] and [2] [1, side/8, side/8, high[1]], which only sharpen masks. */
 void sam2_encoder_build(const struct sam2_encoder *encoder, struct nn n, struct vkr_tensor *features[3]);

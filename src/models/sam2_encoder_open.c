@@ -155,7 +155,7 @@ static void add_conv1(struct schema *s, const char *name, uint32_t outputs, uint
     schema_add(s, vkr_f32(1, outputs), "%s.bias", name);
 }
 
-static void add_tensors(const struct sam2_encoder *e, struct schema *s)
+void sam2_encoder_tensors(const struct sam2_encoder *e, struct schema *s)
 {
     uint32_t stage = 0;
     char name[SCHEMA_KEY];
@@ -188,7 +188,7 @@ vks_status sam2_encoder_open(struct sam2_encoder *e, struct schema *schema, cons
     VKS_TRY(measure(e, schema));
     VKS_TRY(measure_blocks(e, schema));
     VKS_TRY(choose(e, hyper));
-    add_tensors(e, schema);
+    sam2_encoder_tensors(e, schema);
     return VKS_OK;
 }
 

@@ -105,11 +105,13 @@ struct sam_decoded sam_decoder_predict(const struct sam_decoder *d, struct nn n,
     out.masks = vkr_matmul(n.graph, hyper_weights(d, n, out.tokens), upscale(d, n, result.image, high), NULL, NULL,
                            VKR_ACT_NONE);
     out.masks = vkr_reshape(n.graph, out.masks, vkr_f32(4, shape->objects, d->masks, low, low));
+    vkr_graph_mark(n.graph, out.masks, "masks");
     out.iou = nn_mlp_head(n, "iou_prediction_head", vkr_slice(n.graph, result.tokens, 1, first, 1), d->iou_hidden,
                           d->masks, d->iou_depth);
     if (d->iou_sigmoid)
         out.iou = vkr_unary(n.graph, out.iou, VKR_ACT_SIGMOID);
     out.iou = vkr_reshape(n.graph, out.iou, vkr_f32(2, shape->objects, d->masks));
+    vkr_graph_mark(n.graph, out.iou, "iou");
     if (d->score_depth) {
         out.score = nn_mlp_head(n, "pred_obj_score_head", vkr_slice(n.graph, result.tokens, 1, 0, 1), d->score_hidden,
                                 1, d->score_depth);

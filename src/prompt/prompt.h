@@ -21,6 +21,7 @@ struct prompt_object {
     const struct prompt_point *points;
     uint32_t count; /* of points, corners included */
     bool box;
+    bool followed; /* known from other slices; it may have no hint here. prompt_collect leaves it false */
     const float *mask; /* low-res logits [low, low], the caller's; NULL: none */
 };
 

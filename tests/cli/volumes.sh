@@ -157,7 +157,7 @@ expect 2 'these are not slices' segment vol.nii -m model.pth "${box[@]}" --slice
 expect 2 'slices 0 to 2' segment vol.nii -m model.pth "${box[@]}" --slice 1:3 -o a.nii
 expect 2 'first is behind' segment vol.nii -m model.pth "${box[@]}" --slice 2:1 -o a.nii
 expect 2 'expected ax, cor or sag' segment vol.nii -m model.pth "${box[@]}" --axis z -o a.nii
-expect 2 'expected none or box' segment vol.nii -m model.pth "${box[@]}" --propagate all -o a.nii
+expect 2 'expected none, box or memory' segment vol.nii -m model.pth "${box[@]}" --propagate all -o a.nii
 expect 2 'no volume 1' segment vol.nii -m model.pth "${box[@]}" --volume 1 -o a.nii
 expect 2 'is for single images' segment vol.nii -m model.pth "${box[@]}" --multimask -o a.nii
 expect 2 "'.png' is not" segment vol.nii -m model.pth "${box[@]}" -o a.png

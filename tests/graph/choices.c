@@ -121,8 +121,35 @@ static void test_tiles(void **state)
     assert_int_equal(choose(&desktop, 16384, 4096, 768, VKR_F16).constants[0], 512);
 }
 
+/* Workgroup scope waits until it has won on the device; forced, it is cut into its own tiles. */
+static void test_workgroup_scope(void **state)
+{
+    (void)state;
+    struct vkr_target target = { .caps = vkr_caps_desktop() };
+    target.caps.bits |= VKR_CAP_COOPMAT2;
+    if (!vkr_variant_built("matmul_coopmat2", "f16", NULL))
+        skip();
+    expect(&target.caps, 4096, 768, VKR_F16, "matmul_coopmat");
+    assert_int_equal(vkr_options_parse(&target.options, "force=matmul:matmul_coopmat2.f16"), VKS_OK);
+    struct vkr_graph *graph;
+    struct vkr_program program;
+    assert_int_equal(vkr_graph_create(&target, &graph), VKS_OK);
+    struct vkr_tensor *x = vkr_graph_input(graph, "x", vkr_f32(2, 16384, 768));
+    struct vkr_tensor *w = vkr_graph_param(graph, "w", (struct vkr_desc){ VKR_F16, 2, { 4096, 768 } });
+    vkr_graph_output(graph, vkr_matmul(graph, x, w, NULL, NULL, VKR_ACT_NONE), "y");
+    vkr_fold(graph);
+    assert_int_equal(vkr_program_build(graph, NULL, &program), VKS_OK);
+    const struct vkr_dispatch *d = &program.steps[program.step_count - 1].dispatch;
+    assert_string_equal(d->shader, "matmul_coopmat2");
+    assert_int_equal(d->groups[0] * d->constants[0], 16384);
+    assert_int_equal(d->groups[1] * d->constants[1], 4096);
+    vkr_program_destroy(&program);
+    vkr_graph_destroy(&graph);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_families), cmocka_unit_test(test_attention), cmocka_unit_test(test_tiles) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_families), cmocka_unit_test(test_attention), cmocka_unit_test(test_tiles),
+                                        cmocka_unit_test(test_workgroup_scope) };
     return cmocka_run_group_tests_name("choices", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* auto.c: automatic mask generation against the official generator (assets/golden/auto_mini, made by tools/python/auto.py)
- * and its pure parts: points, parts, runs, suppression, tidying. */
+ * and its pure parts: points, parts, runs, suppression, tidying; and layers of the encoder, with the same model. */
 //! test models_auto timeout=300
 #include <jansson.h>
 #include <math.h>
@@ -217,6 +217,41 @@ static void survives_lack_of_memory(void **state)
     vks_session_destroy(&session);
 }
 
+/* ---- layers --------------------------------------------------------------------------------------------------- */
+
+/* The last layer is the embedding, which has channels first; the session has the image afterwards. */
+static void gives_layers(void **state)
+{
+    vks_session *session = NULL;
+    vks_layer *layer = NULL;
+    vks_embedding *embedding = NULL;
+    vks_masks *masks = NULL;
+    (void)state;
+    assert_int_equal(vks_session_create(model, NULL, &session), VKS_OK);
+    assert_int_equal(vks_session_layer(session, &image, "image_encoder.blocks.7", &layer), VKS_ERR_ARGUMENT);
+    assert_null(layer);
+    assert_non_null(strstr(vks_last_error(), "image_encoder.blocks.2"));
+    assert_int_equal(vks_session_layer(session, &image, NULL, &layer), VKS_ERR_ARGUMENT);
+    assert_int_equal(vks_session_layer(session, &image, "image_encoder.neck", &layer), VKS_OK);
+    assert_string_equal(layer->name, "image_encoder.neck");
+    assert_int_equal(layer->rank, 4);
+    assert_true(layer->shape[0] == 1 && layer->shape[1] == 8 && layer->shape[2] == 8 && layer->shape[3] == 64);
+    for (int again = 0; again < 2; again++) {
+        assert_int_equal(vks_session_get_embedding(session, &embedding), VKS_OK);
+        for (size_t p = 0; p < 64; p++)
+            for (size_t c = 0; c < 64; c++)
+                assert_true(embedding->data[c * 64 + p] == layer->data[p * 64 + c]);
+        vks_embedding_free(&embedding);
+        assert_int_equal(vks_session_set_image(session, &image), VKS_OK);
+    }
+    const vks_prompt point = { .kind = VKS_PROMPT_POINT, .x0 = 50, .y0 = 50, .label = 1 };
+    assert_int_equal(vks_session_predict(session, &point, 1, 0, &masks), VKS_OK);
+    vks_masks_free(&masks);
+    vks_layer_free(&layer);
+    assert_null(layer);
+    vks_session_destroy(&session);
+}
+
 /* ---- pure parts ----------------------------------------------------------------------------------------------- */
 
 static void cuts_the_image(void **state)
@@ -307,6 +342,7 @@ int main(void)
         cmocka_unit_test(equals_the_official_generator),
         cmocka_unit_test(refuses_and_stops),
         cmocka_unit_test(survives_lack_of_memory),
+        cmocka_unit_test(gives_layers),
     };
     return test_verdict(cmocka_run_group_tests(tests, open_all, close_all));
 }

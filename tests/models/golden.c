@@ -9,6 +9,10 @@
 //! test models_oracle_vit_b_f32 03_sam_vit_b_1024 sam f32 label=slow timeout=900
 //! test models_oracle_vit_b_f16 03_sam_vit_b_1024 sam f16 label=slow timeout=900
 //! test models_oracle_medsam_vit_b_f32 03_sam_vit_b_1024 medsam f32 label=slow timeout=900
+//! test models_oracle_medsam2_f32 08_medsam2_tiny_512 medsam2 f32 label=slow timeout=900
+//! test models_oracle_medsam2_f16 08_medsam2_tiny_512 medsam2 f16 label=slow timeout=900
+//! test models_oracle_medsam2_absent_f32 08b_medsam2_absent medsam2 f32 label=slow timeout=900
+//! test models_oracle_medsam2_absent_f16 08b_medsam2_absent medsam2 f16 label=slow timeout=900
 //! test models_oracle_medsam_vit_b_f16 03_sam_vit_b_1024 medsam f16 label=slow timeout=900
 //! test models_oracle_mobile_sam_f32 05_mobilesam_1024 mobile_sam f32 label=slow timeout=900
 //! test models_oracle_mobile_sam_f16 05_mobilesam_1024 mobile_sam f16 label=slow timeout=900

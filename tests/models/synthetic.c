@@ -36,6 +36,7 @@ static void equals_golden_cases(void **state)
     (void)state;
     check_bytes("synthetic:sam_mini", "3724dcc8967e5e599af559eada129a23ace1e2974883982153d70628933e79bd");
     check_bytes("synthetic:sam_mini:107", "3724dcc8967e5e599af559eada129a23ace1e2974883982153d70628933e79bd");
+    check_bytes("synthetic:medsam2", "38bb4788daceb918c963a6170d6169ff988b8a901c3709cb89157f6b8c79c352");
     check_bytes("synthetic:sam_vit_b:111", "6a8dbbd2b1b56663e658d1e26f40b592483f9207c54f6667716a78880e41205e");
 }
 

@@ -108,6 +108,7 @@ static const struct op_rejection rejections[] = {
 static const struct vkr_choice choices[] = {
     { "matmul_vec", "vec", VKR_CAP_VEC8, true, NULL },
     { "matmul_coopmat", "f16", VKR_CAP_F16 | VKR_CAP_F16_MATH | VKR_CAP_COOPMAT, false, NULL },
+    { "matmul_coopmat2", "f16", VKR_CAP_F16 | VKR_CAP_F16_MATH | VKR_CAP_COOPMAT | VKR_CAP_COOPMAT2, false, NULL },
     { "matmul_tile", "f32", 0, false, NULL },
     { "matmul", "f32", 0, false, NULL },
 };

@@ -4,18 +4,22 @@
 #include "interrupt.h"
 #include "message.h"
 #include "outputs.h"
+#include "progress.h"
 #include "report.h"
 #include "run.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static const char *const USAGE = "vkseg encode IMAGE -m MODEL -o OUT.safetensors";
+static const char *const USAGE = "vkseg encode IMAGE -m MODEL -o OUT.safetensors [--layer NAME]";
 
 const struct option encode_options[] = {
     { .help = "Outputs" },
     { "output", 'o', "FILE", 0,
       "The embedding: .safetensors (usable as IMAGE later) or .npy (the bare array). Required." },
+    { "layer", 0, "NAME", 0,
+      "A tensor inside the encoder by its module path, such as image_encoder.blocks.3, channels "
+      "last, as .npy. A name that does not exist lists those that do." },
     MODEL_OPTIONS,
     IMAGE_OPTIONS,
     DEVICE_OPTIONS,
@@ -29,6 +33,7 @@ struct encode {
     struct input input;
     struct run run;
     struct output output;
+    const char *layer; /* NULL: the embedding */
     vks_embedding *embedding;
     double began;
 };
@@ -41,7 +46,9 @@ static int prepare(struct encode *encode)
     if (code)
         return code;
     const char *image = args_word(&encode->args, 0);
-    encode->output = (struct output){ "-o", args_value(&encode->args, "output"), ".safetensors .npy", 1 };
+    encode->layer = args_value(&encode->args, "layer");
+    encode->output =
+        (struct output){ "-o", args_value(&encode->args, "output"), encode->layer ? ".npy" : ".safetensors .npy", 1 };
     if (!encode->output.path)
         return fail(BAD_USAGE, USAGE, "no output is given: -o names the file for the embedding.");
     code = outputs_check(&encode->output, 1, image, encode->settings.may_overwrite);
@@ -52,27 +59,65 @@ static int prepare(struct encode *encode)
     return code ? code : run_inspect(&encode->settings, &encode->run);
 }
 
+static int print_report(const struct encode *encode, const char *image_sha256)
+{
+    struct report report = { .command = "encode",
+                             .settings = &encode->settings,
+                             .input = &encode->input,
+                             .run = &encode->run,
+                             .outputs = &encode->output,
+                             .output_count = 1,
+                             .image_sha256 = image_sha256,
+                             .total_ms = milliseconds() - encode->began };
+    return print_json(report_build(&report));
+}
+
 static int print_result(const struct encode *encode)
 {
     const vks_embedding *embedding = encode->embedding;
-    if (encode->settings.is_json) {
-        struct report report = { .command = "encode",
-                                 .settings = &encode->settings,
-                                 .input = &encode->input,
-                                 .run = &encode->run,
-                                 .outputs = &encode->output,
-                                 .output_count = 1,
-                                 .image_sha256 = embedding->image_sha256,
-                                 .total_ms = milliseconds() - encode->began };
-        return print_json(report_build(&report));
-    }
+    if (encode->settings.is_json)
+        return print_report(encode, embedding->image_sha256);
     printf("embedding %u x %u x %u of an image of %u x %u pixels\n", embedding->channels, embedding->height,
            embedding->width, embedding->image_width, embedding->image_height);
     return 0;
 }
 
+static int layer_run(struct encode *encode)
+{
+    vks_layer *layer = NULL;
+    int code = run_open(&encode->settings, &encode->run);
+    if (code)
+        return code;
+    vks_session_params params = { .struct_size = sizeof params, .progress = progress_update };
+    vks_status status = vks_session_create(encode->run.model, &params, &encode->run.session);
+    progress_begin(encode->settings.progress, encode->settings.is_quiet);
+    if (!status)
+        status = vks_session_layer(encode->run.session, &encode->input.image.view, encode->layer, &layer);
+    progress_clear();
+    if (interrupt_code())
+        code = interrupt_report();
+    else if (status)
+        code = fail_status(status, STAGE_RUN, encode->input.path);
+    if (!code)
+        status = vks_io_write_layer(encode->output.path, layer, encode->settings.may_overwrite);
+    if (!code && status)
+        code = fail_status(status, STAGE_OUTPUT, encode->output.path);
+    if (!code && encode->settings.is_json) {
+        code = print_report(encode, "");
+    } else if (!code) {
+        printf("%s:", layer->name);
+        for (uint32_t i = 0; i < layer->rank; i++)
+            printf("%s%u", i ? " x " : " ", layer->shape[i]);
+        printf("\n");
+    }
+    vks_layer_free(&layer);
+    return code;
+}
+
 static int encode_run(struct encode *encode)
 {
+    if (encode->layer)
+        return layer_run(encode);
     int code = run_start(&encode->settings, &encode->input, &encode->run);
     if (code)
         return code;

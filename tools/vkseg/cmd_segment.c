@@ -42,9 +42,9 @@ const struct option segment_options[] = {
       "Across which stored axis slices are cut: the third (ax, the default), second or "
       "first." },
     { "slice", 0, "N|A:B", 0, "The slice of prompts without @; or the slices, ends included, that are looked at." },
-    { "propagate", 0, "none|box", 0,
+    { "propagate", 0, "none|box|memory", 0,
       "box: from each prompted slice outwards, prompted by the box around the mask "
-      "before. Default none." },
+      "before. memory: by the model's own memory (MedSAM2, SAM 2.1). Default none." },
     VOLUME_OPTIONS,
     MODEL_OPTIONS,
     IMAGE_OPTIONS,

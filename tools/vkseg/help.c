@@ -73,6 +73,7 @@ static const char encode_text[] =
     "\n"
     "  vkseg encode ct.png -m medsam_vit_b.pth -o ct.safetensors\n"
     "  vkseg segment ct.safetensors -m medsam_vit_b.pth --box 95,255,190,350 -o a.png\n"
+    "  vkseg encode ct.png -m mobile_sam.pt --layer image_encoder.layers.2 -o f.npy\n"
     "\n"
     "The encoder is the expensive part and does not depend on the prompts: encode\n"
     "once, then segment the embedding as often as you like. Masks are the same to\n"
@@ -172,6 +173,8 @@ static const char models_text[] =
     "  MobileSAM   mobile_sam.pt          points, boxes, masks   Apache-2.0\n"
     "  LiteMedSAM  lite_medsam.pth        boxes                  Apache-2.0\n"
     "  SAM-Med2D   sam-med2d_b.pth        points, boxes, masks   Apache-2.0\n"
+    "  MedSAM2     MedSAM2_latest.pt      points, boxes, masks   research, education\n"
+    "  SAM 2.1     sam2.1_hiera_tiny.pt   points, boxes, masks   Apache-2.0\n"
     "  UniverSeg   universeg.pt           none: examples         OpenRAIL++-M\n"
     "\n"
     "SAM: github.com/facebookresearch/segment-anything, \"Model Checkpoints\".\n"
@@ -187,8 +190,9 @@ static const char models_text[] =
     "--family sam or --family medsam.\n"
     "`-m demo` is the bundled model, in builds that have one.\n"
     "`-m synthetic:sam_vit_b` (also sam_vit_l, sam_vit_h, medsam, sam_mini,\n"
-    "sam_med2d, mobile_sam, lite_medsam, universeg) is made of random numbers, the\n"
-    "same everywhere: for measuring, not for looking at.\n";
+    "sam_med2d, mobile_sam, lite_medsam, universeg, medsam2, sam2_hiera_t, _s, _b, _l)\n"
+    "is made of random numbers, the same everywhere: for measuring, not for looking\n"
+    "at.\n";
 
 static const char exit_codes_text[] =
     "Exit codes\n"

@@ -63,13 +63,11 @@ static int check_outputs(struct job *job)
 static int read_propagation(struct job *job)
 {
     const char *text = args_value(job->args, "propagate");
-    if (text && strcmp(text, "memory") == 0)
-        return fail(BAD_USAGE, "Use --propagate box.",
-                    "--propagate memory needs a model with a memory, which this "
-                    "version does not run on volumes.");
-    if (text && strcmp(text, "box") != 0 && strcmp(text, "none") != 0)
-        return fail(BAD_USAGE, NULL, "--propagate %s: expected none or box.", text);
-    job->slices.does_propagate = text && strcmp(text, "box") == 0;
+    int has_memory = text && strcmp(text, "memory") == 0;
+    if (text && !has_memory && strcmp(text, "box") != 0 && strcmp(text, "none") != 0)
+        return fail(BAD_USAGE, NULL, "--propagate %s: expected none, box or memory.", text);
+    job->slices.has_memory = has_memory;
+    job->slices.does_propagate = has_memory || (text && strcmp(text, "box") == 0);
     return 0;
 }
 
@@ -135,7 +133,10 @@ static int prepare(struct job *job)
         code = run_inspect(&job->settings, &job->run);
     if (!code)
         code = hints_check_model(&job->hints, &job->run.info);
-    if (!code && job->slices.does_propagate && !(job->run.info.accepts & VKS_ACCEPTS_BOX))
+    if (!code && job->slices.has_memory && !job->run.info.memory)
+        code = fail(BAD_USAGE, "Use --propagate box, or a MedSAM2 or SAM 2.1 checkpoint.",
+                    "--propagate memory: a %s model keeps no memory of slices.", job->run.info.family);
+    if (!code && job->slices.does_propagate && !job->slices.has_memory && !(job->run.info.accepts & VKS_ACCEPTS_BOX))
         code = fail(BAD_USAGE, "Prompt every slice instead.", "--propagate box: a %s model takes no boxes.",
                     job->run.info.family);
     if (!code)
@@ -261,7 +262,10 @@ static json_t *make_report(const struct job *job)
     if (!document)
         return NULL;
     json_object_set_new(document, "input", describe_volume(job));
-    json_object_set_new(document, "propagate", json_string(job->slices.does_propagate ? "box" : "none"));
+    json_object_set_new(document, "propagate",
+                        json_string(job->slices.has_memory       ? "memory"
+                                    : job->slices.does_propagate ? "box"
+                                                                 : "none"));
     json_object_set_new(document, "slices_encoded", json_integer(job->slices.encoded));
     json_object_set_new(document, "slices_reused", json_integer(job->slices.reused));
     json_object_set_new(document, "complete", json_boolean(!job->slices.was_stopped));

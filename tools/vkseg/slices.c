@@ -25,21 +25,27 @@ struct frame {
 
 /* ---- the session's slice ---- */
 
-static int on_progress(void *user, double fraction, const char *stage)
+int slices_progress(void *user, double fraction, const char *stage)
 {
     struct slices *slices = user;
     (void)stage;
     return progress_update(NULL, (slices->done + fraction) / (slices->expected ? slices->expected : 1), slices->stage);
 }
 
+vks_status slices_image(struct slices *slices, uint32_t slice, vks_image *image)
+{
+    vks_status status = vks_volume_slice(slices->volume, slices->cut->axis, slice, slices->buffer, image);
+    image->window_width = slices->window->width;
+    image->window_centre = slices->window->level;
+    return status;
+}
+
 static vks_status encode(struct slices *slices, uint32_t slice)
 {
     vks_image image;
-    vks_status status = vks_volume_slice(slices->volume, slices->cut->axis, slice, slices->buffer, &image);
+    vks_status status = slices_image(slices, slice, &image);
     if (status)
         return status;
-    image.window_width = slices->window->width;
-    image.window_centre = slices->window->level;
     status = vks_session_set_image(slices->run->session, &image);
     slices->encoded += !status;
     if (status || slices->hints->objects < 2 || slices->kept_bytes >= MOST_KEPT)
@@ -102,9 +108,10 @@ static vks_status predict(struct slices *slices, uint32_t slice, const vks_promp
     return VKS_OK;
 }
 
-/* Takes a mask into the labels and remembers its score. */
-static int accept(struct slices *slices, uint32_t object, uint32_t slice, const struct frame *frame, int is_prompted)
+int slices_accept(struct slices *slices, uint32_t object, uint32_t slice, const uint8_t *mask, float iou,
+                  int is_prompted)
 {
+    uint64_t area = 0;
     if (slices->count == slices->capacity) {
         size_t capacity = slices->capacity ? 2 * slices->capacity : 64;
         struct slice_result *grown = realloc(slices->results, capacity * sizeof *grown);
@@ -113,17 +120,24 @@ static int accept(struct slices *slices, uint32_t object, uint32_t slice, const 
         slices->results = grown;
         slices->capacity = capacity;
     }
-    slices->results[slices->count++] =
-        (struct slice_result){ object, slice, frame->masks->iou[0], frame->area, is_prompted };
-    for (uint32_t y = 0; y < frame->masks->height; y++) {
-        for (uint32_t x = 0; x < frame->masks->width; x++) {
-            if (frame->mask[(size_t)y * frame->masks->width + x])
-                slices->labels[vks_volume_slice_index(slices->volume->size, slices->cut->axis, slice, x, y)] =
-                    (uint16_t)(object + 1);
+    for (uint32_t y = 0; y < slices->cut->height; y++) {
+        for (uint32_t x = 0; x < slices->cut->width; x++) {
+            if (!mask[(size_t)y * slices->cut->width + x])
+                continue;
+            uint16_t *label =
+                &slices->labels[vks_volume_slice_index(slices->volume->size, slices->cut->axis, slice, x, y)];
+            *label = *label > object + 1 ? *label : (uint16_t)(object + 1);
+            area++;
         }
     }
+    slices->results[slices->count++] = (struct slice_result){ object, slice, iou, area, is_prompted };
     slices->done++;
     return 0;
+}
+
+static int accept(struct slices *slices, uint32_t object, uint32_t slice, const struct frame *frame, int is_prompted)
+{
+    return slices_accept(slices, object, slice, frame->mask, frame->masks->iou[0], is_prompted);
 }
 
 /* ---- outwards ---- */
@@ -289,12 +303,14 @@ int slices_run(struct slices *slices)
         return fail(NO_MEMORY, NULL, "no memory for the slices.");
     }
     slices->expected = count_expected(slices);
-    vks_session_params params = { .struct_size = sizeof params, .progress = on_progress, .user = slices };
-    vks_status status = vks_session_create(slices->run->model, &params, &slices->run->session);
+    vks_session_params params = { .struct_size = sizeof params, .progress = slices_progress, .user = slices };
+    vks_status status = VKS_OK;
     int code = 0;
+    if (!slices->has_memory)
+        status = vks_session_create(slices->run->model, &params, &slices->run->session);
     progress_begin(slices->settings->progress, slices->settings->is_quiet);
     if (!status)
-        status = run_objects(slices, prompts, &code);
+        status = slices->has_memory ? slices_run_memory(slices, &code) : run_objects(slices, prompts, &code);
     progress_clear();
     free(prompts);
     slices->was_stopped = interrupt_code() != 0;

@@ -24,7 +24,8 @@ struct slices {
     const struct hints *hints; /* every prompt has a slice */
     struct run *run;
     int does_propagate;
-    uint16_t *labels; /* [size of the volume], 0; object k gets k + 1, later objects on top */
+    int has_memory;   /* by the model's memory, not by boxes */
+    uint16_t *labels; /* [size of the volume], 0; object k gets k + 1, higher ones on top */
 
     /* Results; slices_close frees them. */
     struct slice_result *results;
@@ -44,5 +45,15 @@ struct slices {
 /* Runs all objects. Returns 0 also when a signal stopped it (was_stopped), or an exit code. */
 int slices_run(struct slices *slices);
 void slices_close(struct slices *slices);
+
+/* For both ways of propagating: a slice as pixels; a mask into labels and results, returning an exit code; the callback
+ * of sessions, with the slices as `user`. */
+vks_status slices_image(struct slices *slices, uint32_t slice, vks_image *image);
+int slices_accept(struct slices *slices, uint32_t object, uint32_t slice, const uint8_t *mask, float iou,
+                  int is_prompted);
+int slices_progress(void *user, double fraction, const char *stage);
+
+/* slices_memory.c: the run of --propagate memory. *code: an exit code where no status tells. */
+vks_status slices_run_memory(struct slices *slices, int *code);
 
 #endif
