@@ -10,30 +10,13 @@ global attention (its neighbours: PyTorch's, and the BLAS of numpy, OpenBLAS in 
   tools/python/compare_torch.py -m sam.safetensors
 """
 import argparse
-import re
-import statistics
-import time
 
 import numpy as np
 import torch
 
 import sam_torch
 import vkseg_c
-
-
-def timed(call):
-    wall, cpu = time.perf_counter(), time.process_time()
-    result = call()
-    return result, time.perf_counter() - wall, time.process_time() - cpu
-
-
-def row(name, ours, theirs, flops=0):
-    """ours, theirs: lists of (wall, CPU) of neighbours in time."""
-    ratios = [statistics.median(a[i] / b[i] for a, b in zip(ours, theirs)) for i in (0, 1)]
-    best = [statistics.median(x[i] for x in side) for side in (ours, theirs) for i in (0, 1)]
-    rate = f"  {flops / best[1] * 1e-9:6.1f} and {flops / best[3] * 1e-9:6.1f} GFLOP per CPU second" if flops else ""
-    print(f"{name:34} vkseg {best[0] * 1e3:9.1f} ms wall {best[1] * 1e3:9.1f} CPU | torch {best[2] * 1e3:9.1f} wall "
-          f"{best[3] * 1e3:9.1f} CPU | ratio wall {ratios[0]:.2f} CPU {ratios[1]:.2f}{rate}", flush=True)
+from measure import Profile, row, test_image, timed
 
 
 def difference(what, got, wanted, tolerance):
@@ -41,30 +24,6 @@ def difference(what, got, wanted, tolerance):
     print(f"{what}: largest difference {error:.1e} of the largest value (at most {tolerance:.0e})", flush=True)
     if not error <= tolerance:
         raise SystemExit(f"the {what}s differ: no times are printed")
-
-
-def test_image(side):
-    """Smooth shapes and noise, the model's side wide and two thirds as high: no resize on either side."""
-    y, x = np.mgrid[0:side * 2 // 3, 0:side] / side
-    noise = np.random.default_rng(1).normal(0, 12, y.shape + (3,))
-    waves = np.stack([np.sin(9 * x + 3 * y), np.cos(7 * y - 2 * x), np.sin(12 * x * y)], -1)
-    return np.clip(128 + 90 * waves + noise, 0, 255).astype(np.uint8)
-
-
-class Profile:
-    """Milliseconds of the encoder's dispatches by node, from the log of options profile=1."""
-    line = re.compile(r"profile encode\s+([\d.]+) ms .*\s(\S+)$")
-
-    def __init__(self):
-        self.nodes = {}
-
-    def __call__(self, text):
-        found = self.line.search(text)
-        if found:
-            self.nodes[found[2]] = self.nodes.get(found[2], 0) + float(found[1]) * 1e-3
-
-    def of(self, pattern):
-        return sum(v for k, v in self.nodes.items() if re.search(pattern, k))
 
 
 def compare_encode(args, session, profile, model, image):
