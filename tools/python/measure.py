@@ -13,12 +13,15 @@ def timed(call):
 
 
 def row(name, ours, theirs, flops=0, peer="torch"):
-    """ours, theirs: lists of (wall, CPU) of neighbours in time."""
-    ratios = [statistics.median(a[i] / b[i] for a, b in zip(ours, theirs)) for i in (0, 1)]
-    best = [statistics.median(x[i] for x in side) for side in (ours, theirs) for i in (0, 1)]
-    rate = f"  {flops / best[1] * 1e-9:6.1f} and {flops / best[3] * 1e-9:6.1f} GFLOP per CPU second" if flops else ""
-    print(f"{name:34} vkseg {best[0] * 1e3:9.1f} ms wall {best[1] * 1e3:9.1f} CPU | {peer} {best[2] * 1e3:9.1f} wall "
-          f"{best[3] * 1e3:9.1f} CPU | ratio wall {ratios[0]:.2f} CPU {ratios[1]:.2f}{rate}", flush=True)
+    """ours, theirs: lists of (wall, CPU) of neighbours in time; CPU is None for a node, of which only stamps are known."""
+    def line(what, at):
+        a, b = ([x[at] for x in side] for side in (ours, theirs))
+        ratio = statistics.median(x / y for x, y in zip(a, b))
+        a, b = statistics.median(a), statistics.median(b)
+        rate = f" ({flops / a * 1e-9:.1f} and {flops / b * 1e-9:.1f} GFLOP/s)" if flops else ""
+        return f"{what} {a * 1e3:.1f} and {b * 1e3:.1f} ms, ratio {ratio:.2f}{rate}"
+    known = all(x[1] is not None for x in ours)
+    print(f"{name}, vkseg and {peer}: {line('wall', 0)}{'; ' + line('CPU', 1) if known else ''}", flush=True)
 
 
 def test_image(side):
