@@ -80,14 +80,16 @@ struct vkr_tensor *vkr_conv_transpose(struct vkr_graph *g, struct vkr_tensor *x,
                                       struct vkr_tensor *bias, const struct vkr_conv *params);
 
 /* One slab (a run of planes) of a 3-D convolution that keeps the size: kernel 1 or 3, stride 1, padding = dilation, of a
- * volume given as consecutive slabs x[0..count), at most 5, each [planes, H, W, C stored] (f32 or f16; C stored is C
- * rounded up to 4, the rest zeros, or 1). Planes before the first and behind the last slab count as zero. y = act(conv +
- * bias) for the planes of x[centre]: [planes, H, W, O rounded up to 4], the rest zeros, f16 when `half`. So a volume
- * passes through a chain of convolutions slab by slab, and only the planes that are still wanted lie in memory.
+ * volume given as slabs x[0..count), at most 5, each [planes, H, W, C stored] (f32 or f16; C stored is C rounded up to 4,
+ * the rest zeros, or 1). x[i] begins at plane first[i] of the volume; planes in no slab count as zero, so every slab that
+ * holds a wanted plane must be given. y = act(conv + bias) for the planes of x[centre]: [planes, H, W, O rounded up to
+ * 4], the rest zeros, f16 when `half` and not `wide`. So a volume passes through a chain of convolutions slab by slab,
+ * and only the planes that are still wanted lie in memory.
  * w [O, C, k, k, k] and bias [O] or NULL as PyTorch, f32; `half` stores the weights as f16. */
 struct vkr_conv_slab {
     uint32_t centre, dilation;                  /* dilation 0 means 1 */
-    bool half;
+    int32_t first[5];
+    bool half, wide;
     enum vkr_activation act;                    /* NONE, RELU, GELU, LEAKY_RELU, ELU */
 };
 struct vkr_tensor *vkr_conv_slab(struct vkr_graph *g, struct vkr_tensor *const *x, uint32_t count, struct vkr_tensor *w,

@@ -5,11 +5,14 @@
 #include "graph/op.h"
 #include "ops.h"
 
-enum { MOST_SLABS = VKR_MAX_INPUTS - 2, NOWHERE = -1 };
+#include <string.h>
+
+enum { MOST_SLABS = 5, NOWHERE = -1 };
 
 struct params {
     uint32_t slabs, centre, kernel, dilation, channels, outputs; /* channels and outputs of the weight */
-    uint32_t act, half, choice;
+    uint32_t act, half, wide, choice;
+    int32_t first[5];
 };
 
 static uint32_t quads(uint32_t channels)
@@ -152,24 +155,19 @@ static vks_status infer(const void *params, const struct vkr_desc *in, uint32_t 
     const struct params *p = params;
     VKS_REQUIRE(count == p->slabs + 1, VKS_ERR_INTERNAL, "conv_slab takes its slabs and a packed weight");
     *out = in[p->centre];
-    out->dtype = p->half ? VKR_F16 : VKR_F32;
+    out->dtype = p->half && !p->wide ? VKR_F16 : VKR_F32;
     out->dim[3] = quads(p->outputs);
     return VKS_OK;
 }
 
-/* Which slab holds plane `at` of the given slabs, and where in it. */
+/* Which slab holds plane `at` of the volume, and where in it. */
 static int find_plane(const struct params *p, struct vkr_tensor *const *in, int64_t at, uint32_t *within)
 {
-    if (at < 0)
-        return NOWHERE;
-    for (uint32_t i = 0; i < p->slabs; i++) {
-        uint32_t planes = in[i]->desc.dim[0];
-        if (at < planes) {
-            *within = (uint32_t)at;
+    for (uint32_t i = 0; i < p->slabs; i++)
+        if (at >= p->first[i] && at < (int64_t)p->first[i] + in[i]->desc.dim[0]) {
+            *within = (uint32_t)(at - p->first[i]);
             return (int)i;
         }
-        at -= planes;
-    }
     return NOWHERE;
 }
 
@@ -181,9 +179,7 @@ struct taps {
 static struct taps find_taps(const struct params *p, struct vkr_tensor *const *in, uint32_t plane)
 {
     struct taps taps = { { NOWHERE, NOWHERE, NOWHERE }, { 0 } };
-    int64_t at = plane;
-    for (uint32_t i = 0; i < p->centre; i++)
-        at += in[i]->desc.dim[0];
+    int64_t at = (int64_t)p->first[p->centre] + plane;
     for (uint32_t t = 0; t < p->kernel; t++)
         taps.slab[t] = find_plane(p, in, at + ((int64_t)t - p->kernel / 2) * p->dilation, &taps.plane[t]);
     return taps;
@@ -307,8 +303,8 @@ const struct vkr_op vkr_op_conv_slab = { "conv_slab", sizeof(struct params), inf
 static vks_status describe(struct vkr_tensor *const *x, uint32_t count, const struct vkr_desc *w,
                            const struct vkr_desc *bias, const struct vkr_conv_slab *params, struct params *p)
 {
-    VKS_REQUIRE(count > 0 && count < MOST_SLABS && params->centre < count, VKS_ERR_ARGUMENT,
-                "conv_slab: slab %u of %u; at most %u may be given", params->centre, count, MOST_SLABS - 1);
+    VKS_REQUIRE(count > 0 && count <= MOST_SLABS && params->centre < count, VKS_ERR_ARGUMENT,
+                "conv_slab: slab %u of %u; at most %u may be given", params->centre, count, MOST_SLABS);
     const struct vkr_desc *first = &x[0]->desc;
     for (uint32_t i = 0; i < count; i++) {
         const struct vkr_desc *d = &x[i]->desc;
@@ -341,7 +337,8 @@ static vks_status describe(struct vkr_tensor *const *x, uint32_t count, const st
                           .channels = w->dim[1],
                           .outputs = w->dim[0],
                           .act = (uint32_t)params->act,
-                          .half = params->half };
+                          .half = params->half, .wide = params->wide };
+    memcpy(p->first, params->first, sizeof p->first);
     return VKS_OK;
 }
 

@@ -1,4 +1,4 @@
-/* container.h: what weights.c shares with the readers of the two containers.
+/* container.h: what weights.c shares with the readers of the containers.
  * A reader fills an empty table through weights_add; weights.c owns the bytes, sorts, unwraps prefixes and frees. */
 #ifndef VKS_CONTAINER_H
 #define VKS_CONTAINER_H
@@ -18,8 +18,14 @@ struct weights_note {
     const char *key, *value;
 };
 
+struct weights_layer;
+
 struct weights {
     struct mapping file;                /* the bytes; borrowed when opened from memory */
+    struct mapping shards;              /* tfjs: the bytes of the tensors, which lie in other files */
+    const char *folder;                 /* tfjs: of the file, with a slash, or ""; NULL when opened from memory */
+    struct weights_layer *layers;       /* tfjs */
+    uint32_t layer_count, layer_capacity;
     const char *label;                  /* base name of the file: opens every message */
     const char *format;
     struct weights_entry *entries;
@@ -33,6 +39,7 @@ struct weights {
 /* Read the structure of weights->file into the table; on failure the caller closes the weights. */
 vks_status safetensors_parse(struct weights *weights);
 vks_status torchzip_parse(struct weights *weights);
+vks_status tfjs_parse(struct weights *weights);
 
 /* Appends a copy of `entry` under a copy of the first `length` bytes of `name`, which must be printable. */
 vks_status weights_add(struct weights *weights, const char *name, size_t length, const struct weights_entry *entry);

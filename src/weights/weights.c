@@ -2,7 +2,9 @@
  * duplicates, and every entry lies inside the file. */
 #include "weights/container.h"
 
+#include "weights/layers.h"
 #include "weights/sha256.h"
+#include "weights/tfjs.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -103,7 +105,10 @@ static vks_status parse(struct weights *weights)
         VKS_REQUIRE(size < strangers[i].length || memcmp(bytes, strangers[i].magic, strangers[i].length) != 0 ||
                         (strangers[i].length < 3 && maybe_safetensors),
                     VKS_ERR_MODEL, "%s %s", weights->label, strangers[i].sentence);
-    VKS_TRY(size >= 4 && memcmp(bytes, "PK\3\4", 4) == 0 ? torchzip_parse(weights) : safetensors_parse(weights));
+    if (size >= 4 && memcmp(bytes, "PK\3\4", 4) == 0)
+        VKS_TRY(torchzip_parse(weights));
+    else
+        VKS_TRY(tfjs_is(bytes, size) ? tfjs_parse(weights) : safetensors_parse(weights));
     while (strip_common(weights, "module.") || strip_common(weights, "model.module.") ||
            strip_common(weights, "_orig_mod."))
         continue;
@@ -127,12 +132,25 @@ static vks_status finish(struct weights *weights, const char *label, struct weig
     return status;
 }
 
+/* "a/b/" of "a/b/c", "" of "c". */
+static vks_status keep_folder(struct weights *weights, const char *path)
+{
+    size_t length = (size_t)(base_name(path) - path);
+    char *folder = vkr_arena_alloc(&weights->arena, length + 1);
+    VKS_REQUIRE(folder, VKS_ERR_HOST_MEMORY, "out of memory: a path");
+    memcpy(folder, path, length);
+    weights->folder = folder;
+    return VKS_OK;
+}
+
 vks_status weights_open(const char *path, struct weights **out)
 {
     *out = NULL;
     struct weights *weights;
     VKS_TRY(vkr_alloc(1, sizeof *weights, "weights", (void **)&weights));
     vks_status status = mapping_open(path, &weights->file);
+    if (status == VKS_OK)
+        status = keep_folder(weights, path);
     if (status == VKS_OK)
         return finish(weights, base_name(path), out);
     weights_close(&weights);
@@ -148,11 +166,24 @@ vks_status weights_open_memory(const void *data, size_t size, struct weights **o
     return finish(weights, "the checkpoint in memory", out);
 }
 
+vks_status tfjs_open_memory(const void *json, size_t size, const void *shards, size_t shards_size,
+                            struct weights **out)
+{
+    *out = NULL;
+    struct weights *weights;
+    VKS_TRY(vkr_alloc(1, sizeof *weights, "weights", (void **)&weights));
+    weights->file = (struct mapping){ .bytes = json, .size = size };
+    weights->shards = (struct mapping){ .bytes = shards, .size = shards_size };
+    return finish(weights, "the checkpoint in memory", out);
+}
+
 void weights_close(struct weights **weights)
 {
     if (!*weights)
         return;
     mapping_close(&(*weights)->file);
+    mapping_close(&(*weights)->shards);
+    vkr_free((*weights)->layers);
     vkr_free((*weights)->entries);
     vkr_free((*weights)->notes);
     vkr_arena_destroy(&(*weights)->arena);
@@ -256,23 +287,29 @@ void weights_release(const struct weights *weights, const struct weights_entry *
 {
     size_t bytes;
     if (!weights->rules && weights_extent(entry, &bytes))
-        mapping_release(&weights->file, entry->data, bytes);
+        mapping_release(weights->shards.bytes ? &weights->shards : &weights->file, entry->data, bytes);
+}
+
+static void hash_bytes(struct sha256 *sha, const struct mapping *mapping)
+{
+    enum { STEP = 16 << 20 };
+    for (size_t at = 0; at < mapping->size; at += STEP) {
+        size_t size = mapping->size - at < STEP ? mapping->size - at : STEP;
+        sha256_add(sha, mapping->bytes + at, size);
+        mapping_release(mapping, mapping->bytes + at, size);
+    }
 }
 
 vks_status weights_sha256(const struct weights *weights, char hex[65])
 {
-    enum { STEP = 16 << 20 };
     if (weights->rules) {
         synth_sha256(weights, hex);
         return VKS_OK;
     }
     struct sha256 sha;
     sha256_begin(&sha);
-    for (size_t at = 0; at < weights->file.size; at += STEP) {
-        size_t size = weights->file.size - at < STEP ? weights->file.size - at : STEP;
-        sha256_add(&sha, weights->file.bytes + at, size);
-        mapping_release(&weights->file, weights->file.bytes + at, size);
-    }
+    hash_bytes(&sha, &weights->file);
+    hash_bytes(&sha, &weights->shards);
     sha256_end(&sha, hex);
     return VKS_OK;
 }

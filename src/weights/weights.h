@@ -1,6 +1,7 @@
 /* weights.h: a checkpoint file as a table of named tensors. Read-only, mapped; nothing in the file runs.
  *
- * Containers: .safetensors, PyTorch zip (.pth, .pt; data-only pickle), recognised by content, never by name.
+ * Containers: .safetensors, PyTorch zip (.pth, .pt; data-only pickle), Keras layers-model (tfjs model.json with the weight
+ * files it names beside it; layers.h has its layers), recognised by content, never by name.
  * Names are those of the file after unwrapping ("model", "state_dict", ... and a common "module." prefix removed).
  * An open table is read-only: any number of threads may use it. Nobody may shorten the file while it is open.
  */
@@ -48,7 +49,7 @@ vks_status weights_read(const struct weights *weights, const struct weights_entr
 /* Tells the system that the entry's pages are not needed for now (bounds the resident size while loading). */
 void weights_release(const struct weights *weights, const struct weights_entry *entry);
 
-/* SHA-256 of the file as 64 hex digits. Reads the whole file. */
+/* SHA-256 of the file as 64 hex digits; of a model.json and its weight files, one behind the other. Reads everything. */
 vks_status weights_sha256(const struct weights *weights, char hex[65]);
 
 #endif

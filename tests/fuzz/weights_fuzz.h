@@ -15,14 +15,8 @@
             abort(); \
     } while (0)
 
-static inline void open_and_read(const uint8_t *data, size_t size)
+static inline void read_all(const struct weights *weights)
 {
-    struct weights *weights;
-    vks_status status = weights_open_memory(data, size, &weights);
-    if (status != VKS_OK) {
-        MUST(status == VKS_ERR_MODEL && !weights && *vks_last_error());
-        return;
-    }
     for (uint32_t i = 0; i < weights_count(weights); i++) {
         const struct weights_entry *entry = weights_at(weights, i);
         uint64_t count = vkr_numel(&entry->desc);
@@ -36,6 +30,17 @@ static inline void open_and_read(const uint8_t *data, size_t size)
         MUST(weights_read(weights, entry, VKR_F16, values) == VKS_OK);
         free(values);
     }
+}
+
+static inline void open_and_read(const uint8_t *data, size_t size)
+{
+    struct weights *weights;
+    vks_status status = weights_open_memory(data, size, &weights);
+    if (status != VKS_OK) {
+        MUST(status == VKS_ERR_MODEL && !weights && *vks_last_error());
+        return;
+    }
+    read_all(weights);
     weights_close(&weights);
 }
 

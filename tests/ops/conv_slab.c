@@ -3,15 +3,22 @@
 
 #include <math.h>
 
+/* Operands: the slabs, weight, bias. Slabs follow each other, `gap` planes apart. */
 struct call {
     struct vkr_conv_slab conv;
-    uint32_t slabs;
-}; /* operands: the slabs, weight, bias */
+    uint32_t slabs, gap;
+};
 
 static struct vkr_tensor *build(struct vkr_graph *g, const void *params, struct vkr_tensor *const *in, uint32_t count)
 {
     const struct call *p = params;
-    return vkr_conv_slab(g, in, p->slabs, in[p->slabs], count > p->slabs + 1 ? in[p->slabs + 1] : NULL, &p->conv);
+    struct vkr_conv_slab conv = p->conv;
+    int32_t first = -7;
+    for (uint32_t i = 0; i < p->slabs; i++) {
+        conv.first[i] = first;
+        first += (int32_t)(in[i]->desc.dim[0] + p->gap);
+    }
+    return vkr_conv_slab(g, in, p->slabs, in[p->slabs], count > p->slabs + 1 ? in[p->slabs + 1] : NULL, &conv);
 }
 
 static double activate(double v, enum vkr_activation act)
@@ -36,7 +43,7 @@ static const double *plane_of(const struct call *p, const struct vkr_desc *desc,
     for (uint32_t i = 0; i < p->slabs && at >= 0; i++) {
         if (at < desc[i].dim[0])
             return in[i] + (uint64_t)at * desc[i].dim[1] * desc[i].dim[2] * desc[i].dim[3];
-        at -= desc[i].dim[0];
+        at -= desc[i].dim[0] + p->gap;
     }
     return NULL;
 }
@@ -54,7 +61,7 @@ static double position(const struct call *p, const struct vkr_desc *desc, const 
     int64_t k = w->dim[2], r = k == 3 && p->conv.dilation ? p->conv.dilation : 1, start = 0;
     double sum = desc[p->slabs + 1].dtype != VKR_NONE ? in[p->slabs + 1][n] : 0;
     for (uint32_t i = 0; i < p->conv.centre; i++)
-        start += desc[i].dim[0];
+        start += desc[i].dim[0] + p->gap;
     for (int64_t tap = 0; tap < k * k * k; tap++) {
         int64_t h = at[1] + (tap / k % k - k / 2) * r, q = at[2] + (tap % k - k / 2) * r;
         const double *plane = plane_of(p, desc, in, start + at[0] + (tap / k / k - k / 2) * r);
@@ -84,11 +91,9 @@ static void reference(const void *params, const struct vkr_desc *desc, const dou
     {                                                                                                                  \
         .desc = { VKR_F16, DIMS(__VA_ARGS__) }                                                                         \
     }
-#define CALL(SLABS, ...)                                                                                               \
-    &(const struct call)                                                                                               \
-    {                                                                                                                  \
-        { __VA_ARGS__ }, SLABS                                                                                         \
-    }
+#define CALL_APART(SLABS, GAP, ...)                                                                                   \
+    &(const struct call){ .conv = { __VA_ARGS__ }, .slabs = SLABS, .gap = GAP }
+#define CALL(SLABS, ...) CALL_APART(SLABS, 0, __VA_ARGS__)
 #define CASE(NAME, K, PARAMS, COUNT, ...)                                                                              \
     {                                                                                                                  \
         .name = NAME, .params = PARAMS, .in = { __VA_ARGS__ }, .count = COUNT, .reduction = K                          \
@@ -125,6 +130,10 @@ static const struct op_case cases[] = {
          PARAM(12, 10, 3, 3, 3), PARAM(12)),
     CASE("middle of five, dilation 5, a channel", 27, CALL(5, .centre = 2, .dilation = 5), 7, IN(4, 3, 8, 1),
          IN(4, 3, 8, 1), IN(4, 3, 8, 1), IN(4, 3, 8, 1), IN(4, 3, 8, 1), PARAM(5, 1, 3, 3, 3), PARAM(5)),
+    CASE("three apart, dilation 16", 270, CALL_APART(3, 12, .centre = 1, .dilation = 16, .act = VKR_ACT_RELU), 5,
+         IN(4, 3, 40, 12), IN(4, 3, 40, 12), IN(4, 3, 40, 12), PARAM(12, 10, 3, 3, 3), PARAM(12)),
+    CASE("half but for the result", 21,
+         CALL(1, .half = true, .wide = true), 3, HALF(2, 5, 7, 24), PARAM(18, 21, 1, 1, 1), PARAM(18)),
     CASE("dilation beyond every plane", 135, CALL(1, .dilation = 99), 3, IN(2, 5, 6, 8), PARAM(5, 5, 3, 3, 3),
          PARAM(5)),
     CASE("half", 135, CALL(1, .half = true, .act = VKR_ACT_RELU), 3, HALF(4, 6, 9, 8), PARAM(5, 5, 3, 3, 3), PARAM(5)),
