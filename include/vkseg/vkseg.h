@@ -90,7 +90,13 @@ typedef struct vks_model_params {
 } vks_model_params;
 
 /* What a family accepts; bits of vks_model_info.accepts. */
-enum { VKS_ACCEPTS_POINT = 1, VKS_ACCEPTS_BOX = 2, VKS_ACCEPTS_MASK = 4, VKS_ACCEPTS_SUPPORT = 8 };
+enum {
+    VKS_ACCEPTS_POINT = 1,
+    VKS_ACCEPTS_BOX = 2,
+    VKS_ACCEPTS_MASK = 4,
+    VKS_ACCEPTS_SUPPORT = 8,
+    VKS_ACCEPTS_VOLUME = 16     /* automatic: no session and no prompt, but vks_model_label (vkseg_volume.h) */
+};
 
 /* Writes the names of the families that accept all of `accepts` (0: every family), with ", " between them, cut to `size`
  * bytes with the final zero. */
@@ -99,11 +105,11 @@ VKS_API void vks_families(uint32_t accepts, char *list, size_t size);
 typedef struct vks_model_info {
     char family[32];            /* "sam" */
     char variant[64];           /* "vit_b" */
-    char format[32];            /* "torch zip", "safetensors" or "synthetic" */
+    char format[32];            /* "torch zip", "safetensors", "tfjs layers-model" or "synthetic" */
     char licence[64];           /* of the published checkpoints of this family */
     char preprocessing[160];    /* one line: resize filter, normalisation, padding */
     char note[256];             /* what the user should know, such as how the family was decided; may be "" */
-    uint32_t image_size;        /* side of the square the encoder sees, pixels */
+    uint32_t image_size;        /* side of the square the encoder sees, pixels; of the cube, voxels */
     uint32_t embedding[3];      /* channels, height, width */
     uint32_t accepts;           /* VKS_ACCEPTS_* */
     uint64_t parameters;        /* elements in the checkpoint's used tensors */
@@ -114,7 +120,7 @@ typedef struct vks_model_info {
     uint32_t memory;            /* slices it attends to besides prompted ones (vks_tracker); 0: it has no memory */
 } vks_model_info;
 
-/* Loads a checkpoint (.safetensors, .pth, .pt), or generates the model that "synthetic:NAME[:SEED]" names (random weights
+/* Loads a checkpoint (.safetensors, .pth, .pt, or a Keras model.json with its weight files beside it), or generates the model that "synthetic:NAME[:SEED]" names (random weights
  * of a published network's shape, the same on every machine), onto the context's device. Errors: NOT_FOUND, MODEL (names the tensor,
  * what was expected and what was found), UNSUPPORTED, HOST_MEMORY, DEVICE_*. */
 VKS_API vks_status vks_model_load(vks_context *context, const char *path, const vks_model_params *params, vks_model **out);

@@ -111,12 +111,6 @@ VKS_API vks_status vks_io_read_labels(const char *path, const vks_io_volume_para
 /* Would vks_io_read_volume be the reader for this file? By content; 0 also when it cannot be opened. */
 VKS_API int vks_io_is_volume(const char *path);
 
-typedef struct vks_label {
-    uint32_t value;             /* in the label map; 0 is background */
-    char name[64];
-    uint8_t rgb[3];
-} vks_label;
-
 /* A label map; a view of memory the caller owns. */
 typedef struct vks_label_map {
     const void *voxels;         /* in the order of vks_volume */

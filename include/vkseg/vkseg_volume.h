@@ -92,6 +92,60 @@ typedef struct vks_score {
 VKS_API vks_status vks_score_label(const uint16_t *prediction, const uint16_t *truth, const uint32_t size[3],
                                    const double spacing[3], uint32_t label, const vks_score_params *params, vks_score *out);
 
+/* ---- automatic models: no prompt, a label for every voxel -------------------------------------------------------- */
+
+typedef struct vks_label {
+    uint32_t value;             /* in the label map; 0 is background */
+    char name[64];
+    uint8_t rgb[3];
+} vks_label;
+
+/* What a run will need, known before it starts. */
+typedef struct vks_label_estimate {
+    uint32_t size[3];           /* of what the network sees */
+    uint32_t tiles;             /* pieces the volume is cut into, overlapping so that no label changes */
+    uint32_t planes;            /* taken at a time */
+    uint64_t device_bytes;
+    double gmac;                /* 10^9 multiply-adds, overlaps included */
+} vks_label_estimate;
+
+typedef struct vks_label_params {
+    size_t struct_size;
+    int as_stored;              /* non-zero: voxels as they lie. 0: brought into the grid the model was made for first (8
+                                   bits, 1 mm, axes left, inferior, anterior), and the labels back */
+    int crop;                   /* non-zero: only the box of what is brighter than crop_threshold (0..1) of the brightest */
+    float crop_threshold;
+    uint32_t crop_padding;      /* voxels the box grows by on each side */
+    int largest_component;      /* non-zero: what is not connected with the largest labelled piece becomes background */
+    const uint32_t *logit_planes;   /* planes k of the network's grid, ascending, whose logits are wanted; NULL: none */
+    size_t logit_plane_count;
+    void (*estimated)(void *user, const vks_label_estimate *estimate);          /* before the run; may be NULL */
+    int (*progress)(void *user, double fraction, const char *stage);            /* as in vks_session_params */
+    void *user;
+} vks_label_params;
+
+typedef struct vks_labels {
+    const uint8_t *voxels;      /* 0: background; in the order and size of the volume */
+    uint32_t size[3];
+    const vks_label *names;     /* of every class, by value */
+    size_t name_count;
+    int conformed;              /* the volume was not in the model's grid and went through it */
+    uint32_t box_first[3], box_size[3];     /* what the network saw of its grid */
+    uint32_t components;        /* before all but the largest were removed; 0 unless asked for */
+    float low, high;            /* intensities that became 0 and 1 */
+    vks_label_estimate estimate;
+    const float *logits;        /* [logit planes, box_size[1], box_size[0], classes]; NULL: not wanted */
+    double prepare_ms, run_ms, gpu_ms;
+} vks_labels;
+
+/* Runs an automatic model (vks_model_info.accepts has VKS_ACCEPTS_VOLUME) on a volume of one channel. Memory is planned to
+ * fit the device and vks_context_params.max_memory. *out is freed with vks_labels_free. Errors: ARGUMENT (several channels,
+ * a volume without contrast), UNSUPPORTED (the model wants prompts), DEVICE_MEMORY (does not fit, whatever the tiles),
+ * CANCELLED, HOST_MEMORY. */
+VKS_API vks_status vks_model_label(vks_model *model, const vks_volume *volume, const vks_label_params *params,
+                                   vks_labels **out);
+VKS_API void vks_labels_free(vks_labels **labels);
+
 #ifdef __cplusplus
 }
 #endif

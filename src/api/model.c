@@ -1,6 +1,7 @@
 /* model.c: a checkpoint on a context: opened, recognised, and a parameter store that reads each weight when a plan first
  * wants it. A model never changes after loading, apart from what the store has uploaded so far. */
 #include "api/handles.h"
+#include "api/label_plan.h"
 #include "base/mem.h"
 #include "models/family.h"
 #include "models/synthetic.h"
@@ -131,8 +132,21 @@ static void build_decode(const struct network *network, struct nn n)
     network->family->decode(network, n, NULL, &shape);
 }
 
+/* A volume of the size the network was made for. */
+static vks_status estimate_label(const struct network *network, const struct vkr_target *target, bool half, uint64_t *out)
+{
+    uint32_t grid = network->volume.grid;
+    const struct label_shape shape = { .size = { grid, grid, grid } };
+    struct label_plan plan;
+    vks_status status = label_plan_make(network, target, half, &shape, &plan);
+    *out = status == VKS_OK ? plan.bytes : 0;
+    return status == VKS_ERR_HOST_MEMORY ? status : VKS_OK;
+}
+
 vks_status model_estimate(const struct network *network, const struct vkr_target *target, bool half, uint64_t *out)
 {
+    if (network->family->label)
+        return estimate_label(network, target, half, out);
     void (*const stages[])(const struct network *, struct nn) = { build_encode, build_decode };
     *out = 0;
     uint64_t bytes = 0;
@@ -163,7 +177,7 @@ static vks_status describe(const struct network *network, const struct weights *
     snprintf(info.licence, sizeof info.licence, "%s", network->family->licence);
     snprintf(info.preprocessing, sizeof info.preprocessing, "%s", network->preprocessing);
     snprintf(info.note, sizeof info.note, "%s", network->note);
-    info.image_size = network->image.side;
+    info.image_size = network->family->label ? network->volume.grid : network->image.side;
     info.embedding[0] = network->channels;
     info.embedding[1] = info.embedding[2] = network->grid;
     info.accepts = network->family->accepts;

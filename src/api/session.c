@@ -15,6 +15,8 @@ vks_status vks_session_create(vks_model *model, const vks_session_params *params
     VKS_REQUIRE(out, VKS_ERR_ARGUMENT, "vks_session_create: out must not be NULL");
     *out = NULL;
     VKS_REQUIRE(model, VKS_ERR_ARGUMENT, "vks_session_create: model must not be NULL");
+    VKS_REQUIRE(!model->network->family->label, VKS_ERR_UNSUPPORTED, "a model of the family %s takes a whole volume and no "
+                "prompt: use vks_model_label, or `vkseg predict`", model->network->family->name);
     vks_session_params own;
     VKS_TRY(params_copy(&own, sizeof own, params, "vks_session_params"));
     vks_session *session;

@@ -81,7 +81,7 @@ vks_status family_open(const struct weights *weights, const struct family_wish *
         VKS_TRY(by_content(weights, base_name(wish->file_name), &family));
     VKS_TRY(family->open(family, weights, wish->options, named != NULL, out));
     struct network *network = *out;
-    if (network->feature_count == 0) {
+    if (!network->family->label && network->feature_count == 0) {
         network->features[0] =
             (struct family_feature){ "embedding", vkr_f32(3, network->grid, network->grid, network->channels) };
         network->feature_count = 1;

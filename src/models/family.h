@@ -1,4 +1,4 @@
-/* family.h: what a model family is: a recogniser, a description as data, and two graph builders. models.def lists them.
+/* family.h: what a model family is: a recogniser, a description as data, and graph builders. models.def lists them.
  *
  * A `network` is one opened checkpoint: hyper-parameters, rules, and a name map into the weights file. It is read-only
  * after family_open: any number of threads may use it. It has no device.
@@ -14,6 +14,7 @@
 #include "image/prepare.h"
 #include "mask/choose.h"
 #include "mask/finish.h"
+#include "models/labelling.h"
 #include "nn/nn.h"
 #include "prompt/prompt.h"
 #include "weights/weights.h"
@@ -64,6 +65,7 @@ struct network {
     struct family_bank bank;
     float mask_limit;                  /* logits of a mask prompt are cut to -limit..limit; 0: they are not */
     struct mask_stability stability;   /* whether number 0 stands for itself */
+    struct volume_spec volume;         /* automatic families: all of the above but names and texts is zero */
     uint64_t parameters;               /* elements of the used tensors */
     double encoder_gmac, decoder_gmac; /* 10^9 multiply-adds of one image, of one box prompt */
 };
@@ -132,6 +134,11 @@ struct family {
     /* Prompt encoding on the host: rows one object needs in "sparse", and those rows [tokens, channels]. */
     uint32_t (*tokens)(const struct network *network, const struct prompt_object *object);
     void (*embed)(const struct network *network, const struct prompt_object *object, float *sparse);
+
+    /* Automatic families (labelling.h) have this instead of the four above: inputs "slab.N" [planes, size 1, size 0,
+     * label_input_channels()] -> outputs "labels.N" [planes, size 1, size 0] i32 and, where wanted, "logits.N" [.., classes
+     * rounded up to 4]. */
+    void (*label)(const struct network *network, struct nn n, const struct label_shape *shape);
 
     /* Adds the tensors of the synthetic model `name` (synthetic.def), as a published file calls them. NULL: none. */
     void (*tensors)(const char *name, struct schema *schema);

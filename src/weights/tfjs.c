@@ -8,7 +8,10 @@
 /* A parsed text takes some twenty times its bytes; real ones are below 100 KiB. */
 enum { MAX_JSON = 4 << 20, MAX_SHARDS = 4096, PATH_BYTES = 4096 };
 
-static const struct { const char *name; enum vkr_dtype dtype; } types[] = {
+static const struct {
+    const char *name;
+    enum vkr_dtype dtype;
+} types[] = {
     { "float32", VKR_F32 }, { "float16", VKR_F16 }, { "int32", VKR_I32 }, { "uint8", VKR_U8 }, { "bool", VKR_BOOL },
 };
 
@@ -48,11 +51,13 @@ static bool is_beside(const char *path)
 static vks_status open_shard(const struct weights *weights, const char *name, struct mapping *shard)
 {
     char path[PATH_BYTES];
-    VKS_REQUIRE(is_beside(name), VKS_ERR_MODEL, "%s names the weight file \"%s\", which does not lie beside it. "
-                "The file is damaged", weights->label, WEIGHTS_SAFE(name, strlen(name)));
+    VKS_REQUIRE(is_beside(name), VKS_ERR_MODEL,
+                "%s names the weight file \"%s\", which does not lie beside it. "
+                "The file is damaged",
+                weights->label, WEIGHTS_SAFE(name, strlen(name)));
     int length = snprintf(path, sizeof path, "%s%s", weights->folder, name);
-    VKS_REQUIRE(length > 0 && (size_t)length < sizeof path, VKS_ERR_MODEL, "%s: the path of its weight file is too long",
-                weights->label);
+    VKS_REQUIRE(length > 0 && (size_t)length < sizeof path, VKS_ERR_MODEL,
+                "%s: the path of its weight file is too long", weights->label);
     vks_status status = mapping_open(path, shard);
     if (status != VKS_ERR_NOT_FOUND)
         return status;
@@ -87,10 +92,12 @@ static vks_status open_shards(struct weights *weights, const json_t *manifest)
 {
     const json_t *names[MAX_SHARDS];
     uint32_t count = 0;
-    if (weights->shards.bytes)                          /* given with the text */
+    if (weights->shards.bytes) /* given with the text */
         return VKS_OK;
-    VKS_REQUIRE(weights->folder, VKS_ERR_MODEL, "%s describes a Keras model whose weights lie in files beside it. "
-                "Open it by its path", weights->label);
+    VKS_REQUIRE(weights->folder, VKS_ERR_MODEL,
+                "%s describes a Keras model whose weights lie in files beside it. "
+                "Open it by its path",
+                weights->label);
     for (size_t g = 0; g < json_array_size(manifest); g++) {
         const json_t *paths = json_object_get(json_array_get(manifest, g), "paths");
         for (size_t i = 0; i < json_array_size(paths); i++) {
@@ -105,7 +112,8 @@ static vks_status open_shards(struct weights *weights, const json_t *manifest)
     return join_shards(weights, names, count);
 }
 
-/* ---- tensors ------------------------------------------------------------------------------------------------------ */
+/* ---- tensors ------------------------------------------------------------------------------------------------------
+ */
 
 static vks_status bad_tensor(const struct weights *weights, const char *name, const char *what)
 {
@@ -137,7 +145,8 @@ static vks_status read_tensor(struct weights *weights, const json_t *value, size
     const char *name = json_string_value(json_object_get(value, "name"));
     const char *dtype = json_string_value(json_object_get(value, "dtype"));
     size_t bytes;
-    VKS_REQUIRE(name && dtype, VKS_ERR_MODEL, "%s: a tensor without name or dtype. The file is damaged", weights->label);
+    VKS_REQUIRE(name && dtype, VKS_ERR_MODEL, "%s: a tensor without name or dtype. The file is damaged",
+                weights->label);
     if (json_object_get(value, "quantization"))
         return bad_tensor(weights, name, "is quantised, which this version does not read. Export it as float32");
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
@@ -148,9 +157,10 @@ static vks_status read_tensor(struct weights *weights, const json_t *value, size
     VKS_TRY(read_shape(weights, name, json_object_get(value, "shape"), &entry));
     if (!weights_extent(&entry, &bytes))
         return bad_tensor(weights, name, "has a shape whose size overflows");
-    VKS_REQUIRE(bytes <= weights->shards.size - *at, VKS_ERR_MODEL, "%s: the tensor \"%s\" needs %zu bytes, but its "
-                "weight files have only %zu left. Was the download cut off?", weights->label,
-                WEIGHTS_SAFE(name, strlen(name)), bytes, weights->shards.size - *at);
+    VKS_REQUIRE(bytes <= weights->shards.size - *at, VKS_ERR_MODEL,
+                "%s: the tensor \"%s\" needs %zu bytes, but its "
+                "weight files have only %zu left. Was the download cut off?",
+                weights->label, WEIGHTS_SAFE(name, strlen(name)), bytes, weights->shards.size - *at);
     entry.data = weights->shards.bytes + *at;
     *at += bytes;
     return weights_add(weights, name, strlen(name), &entry);
@@ -159,27 +169,35 @@ static vks_status read_tensor(struct weights *weights, const json_t *value, size
 static vks_status read_manifest(struct weights *weights, const json_t *manifest)
 {
     size_t at = 0;
-    VKS_REQUIRE(json_is_array(manifest), VKS_ERR_MODEL, "%s is JSON, but no Keras layers-model: it has no "
-                "weightsManifest", weights->label);
+    VKS_REQUIRE(json_is_array(manifest), VKS_ERR_MODEL,
+                "%s is JSON, but no Keras layers-model: it has no "
+                "weightsManifest",
+                weights->label);
     VKS_TRY(open_shards(weights, manifest));
     for (size_t g = 0; g < json_array_size(manifest); g++) {
         const json_t *list = json_object_get(json_array_get(manifest, g), "weights");
-        VKS_REQUIRE(json_is_array(list), VKS_ERR_MODEL, "%s: group %zu of its weights cannot be read", weights->label, g);
+        VKS_REQUIRE(json_is_array(list), VKS_ERR_MODEL, "%s: group %zu of its weights cannot be read", weights->label,
+                    g);
         for (size_t i = 0; i < json_array_size(list); i++)
             VKS_TRY(read_tensor(weights, json_array_get(list, i), &at));
     }
-    VKS_REQUIRE(at == weights->shards.size, VKS_ERR_MODEL, "%s: its tensors need %zu bytes, its weight files have %zu. "
-                "They do not belong together", weights->label, at, weights->shards.size);
+    VKS_REQUIRE(at == weights->shards.size, VKS_ERR_MODEL,
+                "%s: its tensors need %zu bytes, its weight files have %zu. "
+                "They do not belong together",
+                weights->label, at, weights->shards.size);
     return VKS_OK;
 }
 
-/* ---- the whole ---------------------------------------------------------------------------------------------------- */
+/* ---- the whole ----------------------------------------------------------------------------------------------------
+ */
 
 static vks_status read_model(struct weights *weights, const json_t *model)
 {
     const char *format = json_string_value(json_object_get(model, "format"));
-    VKS_REQUIRE(!format || strcmp(format, "layers-model") == 0, VKS_ERR_MODEL, "%s is a tfjs %s, not a layers-model. "
-                "Export the Keras model itself", weights->label, WEIGHTS_SAFE(format, strlen(format)));
+    VKS_REQUIRE(!format || strcmp(format, "layers-model") == 0, VKS_ERR_MODEL,
+                "%s is a tfjs %s, not a layers-model. "
+                "Export the Keras model itself",
+                weights->label, WEIGHTS_SAFE(format, strlen(format)));
     VKS_TRY(read_manifest(weights, json_object_get(model, "weightsManifest")));
     return tfjs_read_layers(weights, json_object_get(model, "modelTopology"));
 }

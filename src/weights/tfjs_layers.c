@@ -46,7 +46,8 @@ static const char *inbound_of(const json_t *layer)
     if (json_array_size(nodes) == 0)
         return "";
     const json_t *node = json_array_get(nodes, 0), *first = json_array_get(node, 0);
-    return json_array_size(nodes) == 1 && json_array_size(node) == 1 ? json_string_value(json_array_get(first, 0)) : NULL;
+    return json_array_size(nodes) == 1 && json_array_size(node) == 1 ? json_string_value(json_array_get(first, 0))
+                                                                     : NULL;
 }
 
 static vks_status read_layer(struct weights *weights, const json_t *value, const char *before, const char **name)
@@ -56,14 +57,18 @@ static vks_status read_layer(struct weights *weights, const json_t *value, const
     *name = json_string_value(json_object_get(value, "name"));
     if (!*name)
         *name = json_string_value(json_object_get(config, "name"));
-    VKS_REQUIRE(*name && kind && json_is_object(config), VKS_ERR_MODEL, "%s: a layer without name, class_name or config. "
-                "The file is damaged", weights->label);
+    VKS_REQUIRE(*name && kind && json_is_object(config), VKS_ERR_MODEL,
+                "%s: a layer without name, class_name or config. "
+                "The file is damaged",
+                weights->label);
     bool is_input = strcmp(kind, "InputLayer") == 0;
     VKS_REQUIRE(is_input == !before, VKS_ERR_MODEL, "%s: the layer \"%s\" is %s. Only chains with one input are read",
-                weights->label, WEIGHTS_SAFE(*name, strlen(*name)), is_input ? "a second input" : "first, but no input");
+                weights->label, WEIGHTS_SAFE(*name, strlen(*name)),
+                is_input ? "a second input" : "first, but no input");
     const char *inbound = inbound_of(value);
     if (!inbound || (before && *inbound && strcmp(inbound, before) != 0))
-        return bad_layer(weights, *name, "does not take its input from the layer before it alone. Only chains are read");
+        return bad_layer(weights, *name,
+                         "does not take its input from the layer before it alone. Only chains are read");
     if (is_input)
         return VKS_OK;
     VKS_TRY(VKR_GROW(weights->layers, weights->layer_capacity, weights->layer_count));

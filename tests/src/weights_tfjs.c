@@ -9,13 +9,17 @@
 #include <dirent.h>
 #include <unistd.h>
 
-#define CONV(NAME, FROM, MORE) "{\"class_name\":\"Conv3D\",\"name\":\"" NAME "\",\"config\":{\"filters\":2," \
-    "\"kernel_size\":[3,3,3],\"dilation_rate\":[4,4,4],\"padding\":\"same\"" MORE "},\"inbound_nodes\":[[[\"" FROM "\",0,0,{}]]]}"
-#define ACT(NAME, FROM) "{\"class_name\":\"Activation\",\"name\":\"" NAME "\",\"config\":{\"activation\":\"elu\"}," \
+#define CONV(NAME, FROM, MORE)                                                                                         \
+    "{\"class_name\":\"Conv3D\",\"name\":\"" NAME "\",\"config\":{\"filters\":2,"                                      \
+    "\"kernel_size\":[3,3,3],\"dilation_rate\":[4,4,4],\"padding\":\"same\"" MORE "},\"inbound_nodes\":[[[\"" FROM     \
+    "\",0,0,{}]]]}"
+#define ACT(NAME, FROM)                                                                                                \
+    "{\"class_name\":\"Activation\",\"name\":\"" NAME "\",\"config\":{\"activation\":\"elu\"},"                        \
     "\"inbound_nodes\":[[[\"" FROM "\",0,0,{}]]]}"
 #define INPUT "{\"class_name\":\"InputLayer\",\"name\":\"input\",\"config\":{},\"inbound_nodes\":[]}"
-#define MODEL(LAYERS, OUTPUT, PATHS, TENSORS) "{\"_comment\":\"x\",\"format\":\"layers-model\",\"modelTopology\":" \
-    "{\"model_config\":{\"config\":{\"layers\":[" LAYERS "],\"output_layers\":[[\"" OUTPUT "\",0,0]]}}}," \
+#define MODEL(LAYERS, OUTPUT, PATHS, TENSORS)                                                                          \
+    "{\"_comment\":\"x\",\"format\":\"layers-model\",\"modelTopology\":"                                               \
+    "{\"model_config\":{\"config\":{\"layers\":[" LAYERS "],\"output_layers\":[[\"" OUTPUT "\",0,0]]}}},"              \
     "\"weightsManifest\":[{\"paths\":[" PATHS "],\"weights\":[" TENSORS "]}]}"
 #define TENSOR(NAME, SHAPE) "{\"name\":\"" NAME "\",\"shape\":" SHAPE ",\"dtype\":\"float32\"}"
 #define CHAIN INPUT "," CONV("1_gn", "input", ",\"use_bias\":false") "," ACT("2", "1_gn")
@@ -103,7 +107,10 @@ static void joins_files(void **state)
 
 static void refuses(void **state)
 {
-    static const struct { const char *text, *word; size_t size; } cases[] = {
+    static const struct {
+        const char *text, *word;
+        size_t size;
+    } cases[] = {
         { "{\"abc\":1}", "no weightsManifest", 28 },
         { "{\"abc\":1,}", "no proper JSON", 28 },
         { "{\"format\":\"graph-model\",\"weightsManifest\":[]}", "graph-model", 28 },
@@ -123,14 +130,16 @@ static void refuses(void **state)
         { MODEL(CHAIN, "2", "\"a\"", TENSOR("b", "[4294967295,4294967295,4294967295]")), "unreadable shape", 28 },
         { MODEL(CHAIN, "2", "\"a\"", TENSOR("b", "[4294967295,4294967295]")), "overflows", 28 },
         { MODEL(CHAIN, "2", "\"a\"", "{\"name\":\"b\",\"shape\":[7],\"dtype\":\"string\"}"), "element type", 28 },
-        { MODEL(CHAIN, "2", "\"a\"", "{\"name\":\"b\",\"shape\":[7],\"dtype\":\"float32\",\"quantization\":{}}"), "quantised", 28 },
+        { MODEL(CHAIN, "2", "\"a\"", "{\"name\":\"b\",\"shape\":[7],\"dtype\":\"float32\",\"quantization\":{}}"),
+          "quantised", 28 },
         { MODEL(CHAIN, "2", "\"a\"", "{\"shape\":[7],\"dtype\":\"float32\"}"), "without name", 28 },
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct weights *weights;
         char bytes[32] = { 0 };
-        assert_int_equal(tfjs_open_memory(cases[i].text, strlen(cases[i].text), bytes, cases[i].size, &weights), VKS_ERR_MODEL);
+        assert_int_equal(tfjs_open_memory(cases[i].text, strlen(cases[i].text), bytes, cases[i].size, &weights),
+                         VKS_ERR_MODEL);
         assert_null(weights);
         if (!strstr(vks_last_error(), cases[i].word))
             fail_msg("case %zu: %s", i, vks_last_error());
@@ -141,8 +150,10 @@ static void refuses(void **state)
 static void stays_in_its_folder(void **state)
 {
     static const char *const texts[] = {
-        MODEL(CHAIN, "2", "\"/etc/hostname\"", TENSORS), MODEL(CHAIN, "2", "\"../a\"", TENSORS),
-        MODEL(CHAIN, "2", "\"a\\\\b\"", TENSORS), MODEL(CHAIN, "2", "\"c:a\"", TENSORS),
+        MODEL(CHAIN, "2", "\"/etc/hostname\"", TENSORS),
+        MODEL(CHAIN, "2", "\"../a\"", TENSORS),
+        MODEL(CHAIN, "2", "\"a\\\\b\"", TENSORS),
+        MODEL(CHAIN, "2", "\"c:a\"", TENSORS),
         MODEL(CHAIN, "2", "\"\"", TENSORS),
     };
     char path[] = "/tmp/vkseg-tfjs-XXXXXX";
