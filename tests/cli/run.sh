@@ -78,22 +78,22 @@ check "suggests segment" grep -q 'vkseg segment' err
 expect 2 'not a command' ct.pgm -m model.pth
 check "says the command comes first" grep -q 'command comes first' err
 expect 2 'not a command' --box 1,2,3,4
-for word in predict; do
+for word in batch; do
     expect 2 "does not have the command '$word'" "$word" ct.pgm
 done
 
 # ---- help and version ----
 expect 0 '' help
 check "help says research use only" grep -qi 'research use only' out
-check "help does not list what is absent" bash -c '! grep -Eqw "predict" out'
+check "help does not list what is absent" bash -c '! grep -Eqw "batch" out'
 expect 0 '' --help
 expect 0 '' -h
-for topic in segment encode info devices bench doctor prompts models exit-codes options help; do
+for topic in segment predict encode info devices bench doctor prompts models exit-codes options help; do
     expect 0 '' help "$topic"
     check "help $topic fits 80 columns" bash -c '! grep -Eq ".{81}" out'
     check "help $topic is not empty" test -s out
 done
-for command in segment encode info devices bench; do
+for command in segment predict encode info devices bench; do
     expect 0 '' "$command" --help
     expect 0 '' "$command" -h
     check "$command -h begins with an example" grep -q "^  vkseg $command" out
@@ -195,6 +195,16 @@ expect 4 'not an embedding' segment model.safetensors -m model.pth "${box[@]}" -
 expect 2 'has 8 bits' segment ct.pgm -m model.pth "${box[@]}" -o a.png --window lung
 expect 2 'no known window' segment deep.pgm -m model.pth "${box[@]}" -o a.png --window belly
 expect 2 'more than 0' segment deep.pgm -m model.pth "${box[@]}" -o a.png --window 0,40
+
+# ---- predict: what is refused before anything runs ----
+toy=$root/assets/golden/meshnet_toy/relu/model.json
+expect 2 'no output is given' predict nowhere.nii -m "$toy"
+expect 3 '' predict nowhere.nii -m "$toy" -o a.nii.gz
+expect 2 'add --crop' predict nowhere.nii -m "$toy" -o a.nii.gz --crop-padding 3
+expect 2 'whole number' predict nowhere.nii -m "$toy" -o a.nii.gz --crop --crop-padding 1.5
+expect 2 '' predict nowhere.nii -m "$toy" -o a.png
+expect 0 '' info "$toy"
+check "info tells an automatic model" grep -q 'vkseg predict' out
 
 # ---- outputs ----
 expect 2 'no output is given' segment ct.pgm -m model.pth "${box[@]}"

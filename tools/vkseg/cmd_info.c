@@ -39,6 +39,15 @@ static const char *accepts_text(uint32_t accepts, char out[64])
     return out;
 }
 
+static void print_prompted(const vks_model_info *info)
+{
+    char accepts[64];
+    printf("  image          %u x %u; %s\n", info->image_size, info->image_size, info->preprocessing);
+    printf("  embedding      %u x %u x %u\n", info->embedding[0], info->embedding[1], info->embedding[2]);
+    printf("  prompts        %s\n", accepts_text(info->accepts, accepts));
+    printf("  work           %.1f GMAC an image, %.2f GMAC a prompt\n", info->encoder_gmac, info->decoder_gmac);
+}
+
 static int print_model(const char *path, const vks_model_info *info, int is_json)
 {
     if (is_json) {
@@ -46,14 +55,18 @@ static int print_model(const char *path, const vks_model_info *info, int is_json
         json_object_set_new(document, "kind", json_string("model"));
         return print_json(document);
     }
-    char f32[32], f16[32], accepts[64];
+    char f32[32], f16[32];
     printf("%s: %s %s checkpoint (%s)\n", base_name(path), info->family, info->variant, info->format);
     printf("  licence        %s; research use only\n", info->licence);
     printf("  parameters     %.1f million\n", 1e-6 * (double)info->parameters);
-    printf("  image          %u x %u; %s\n", info->image_size, info->image_size, info->preprocessing);
-    printf("  embedding      %u x %u x %u\n", info->embedding[0], info->embedding[1], info->embedding[2]);
-    printf("  prompts        %s\n", accepts_text(info->accepts, accepts));
-    printf("  work           %.1f GMAC an image, %.2f GMAC a prompt\n", info->encoder_gmac, info->decoder_gmac);
+    if (info->accepts & VKS_ACCEPTS_VOLUME) {
+        printf("  volume         %u x %u x %u voxels; %s\n", info->image_size, info->image_size, info->image_size,
+               info->preprocessing);
+        printf("  prompts        none: `vkseg predict` labels every voxel\n");
+        printf("  work           %.1f GMAC a volume\n", info->encoder_gmac);
+    } else {
+        print_prompted(info);
+    }
     printf("  device memory  about %s (f32), %s (f16)\n", size_text((double)info->memory_f32, f32),
            size_text((double)info->memory_f16, f16));
     if (*info->note)
@@ -113,10 +126,12 @@ static int info_image(const char *path, int is_json)
 
 enum kind { KIND_IMAGE, KIND_MODEL, KIND_TENSORS };
 
-/* A zip or pickle is a PyTorch checkpoint; safetensors opens with a 64-bit length and a brace. */
+/* A zip or pickle is a PyTorch checkpoint, JSON a Keras model; safetensors opens with a 64-bit length and a brace. */
 static enum kind kind_of(const unsigned char *head, size_t size)
 {
     if (size >= 4 && memcmp(head, "PK\003\004", 4) == 0)
+        return KIND_MODEL;
+    if (head[0] == '{' && !memchr(head, 0, size))
         return KIND_MODEL;
     if (size >= 2 && head[0] == 0x80 && head[1] >= 2 && head[1] <= 5)
         return KIND_MODEL;

@@ -6,6 +6,7 @@
 
 int cmd_segment(int count, char **words);
 int cmd_auto(int count, char **words);
+int cmd_predict(int count, char **words);
 int cmd_encode(int count, char **words);
 int cmd_info(int count, char **words);
 int cmd_devices(int count, char **words);
@@ -19,8 +20,8 @@ int cmd_help(int count, char **words);
 int info_volume(const char *path, const struct args *args);
 
 /* What each accepts; help prints these tables. */
-extern const struct option segment_options[], auto_options[], encode_options[], info_options[], devices_options[],
-    eval_options[], preview_options[], bench_options[], doctor_options[];
+extern const struct option segment_options[], predict_options[], auto_options[], encode_options[], info_options[],
+    devices_options[], eval_options[], preview_options[], bench_options[], doctor_options[];
 
 /* Prints a topic on stdout; 0, or BAD_USAGE with a suggestion when there is no such topic. NULL: the overview. */
 int help_print(const char *topic);

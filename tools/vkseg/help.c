@@ -28,6 +28,7 @@ static const char overview[] =
     "Commands\n"
     "  segment IMAGE -m MODEL PROMPTS -o OUT   masks of what points and boxes show\n"
     "  auto    IMAGE -m MODEL -o OUT.json      masks of everything, without prompts\n"
+    "  predict VOLUME -m MODEL -o OUT          labels of every voxel, no prompt\n"
     "  encode  IMAGE -m MODEL -o EMBEDDING     run the image encoder once, keep it\n"
     "  info    FILE                            what a checkpoint or an image is\n"
     "  devices                                 what can run, what each can do\n"
@@ -65,6 +66,22 @@ static const char auto_text[] =
     "of, that are stable, and that do not repeat a better one: the generator of\n"
     "segment-anything with its defaults. The decoder runs once per point, 1024\n"
     "times by default: without a GPU that takes minutes.\n"
+    "Research use only.\n"
+    "\n";
+
+static const char predict_text[] =
+    "vkseg predict VOLUME -m MODEL -o OUT.nii.gz\n"
+    "\n"
+    "  vkseg predict t1.nii.gz -m model11_gw_ae/model.json -o seg.nii.gz\n"
+    "  vkseg predict t1.nii.gz -m model18cls/model.json -o seg.nii.gz \\\n"
+    "        --crop --crop-threshold 0.2 --largest-component --report run.json\n"
+    "\n"
+    "Automatic models label every voxel; there is no prompt. MeshNet wants a\n"
+    "T1-weighted head of 256 x 256 x 256 voxels of 1 mm: any other volume is\n"
+    "brought into that grid first and its labels back into its own (trilinear there,\n"
+    "nearest on the way back). What the run will need is said before it starts; with\n"
+    "--max-memory the volume goes through in thinner slabs or overlapping tiles,\n"
+    "which change no label. Prints voxels and millilitres of every label.\n"
     "Research use only.\n"
     "\n";
 
@@ -238,6 +255,7 @@ static const char help_text[] = "vkseg help [TOPIC]\n\n  vkseg help\n  vkseg hel
 static const struct topic topics[] = {
     { "segment", "masks of what points and boxes show", segment_text, segment_options },
     { "auto", "masks of everything in an image", auto_text, auto_options },
+    { "predict", "a label for every voxel, by an automatic model", predict_text, predict_options },
     { "encode", "run the image encoder once and keep its result", encode_text, encode_options },
     { "info", "what a file is", info_text, info_options },
     { "devices", "how a device is chosen", devices_text, devices_options },

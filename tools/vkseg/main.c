@@ -11,15 +11,15 @@ static const struct {
     const char *name;
     int (*run)(int count, char **words);
 } commands[] = {
-    { "segment", cmd_segment }, { "auto", cmd_auto }, { "encode", cmd_encode },   { "info", cmd_info },
-    { "devices", cmd_devices }, { "eval", cmd_eval }, { "preview", cmd_preview }, { "bench", cmd_bench },
-    { "doctor", cmd_doctor },   { "help", cmd_help },
+    { "segment", cmd_segment }, { "predict", cmd_predict }, { "auto", cmd_auto }, { "encode", cmd_encode },
+    { "info", cmd_info },       { "devices", cmd_devices }, { "eval", cmd_eval }, { "preview", cmd_preview },
+    { "bench", cmd_bench },     { "doctor", cmd_doctor },   { "help", cmd_help },
 };
 
 enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
 
 /* Promised by the command line's plan, not in this version. */
-static const char *const later[] = { "predict", "batch", "session", "serve", NULL };
+static const char *const later[] = { "batch", "session", "serve", NULL };
 
 static int print_version(int count, char **words)
 {
@@ -61,7 +61,7 @@ int main(int count, char **words)
 {
     if (count < 2) {
         fail(BAD_USAGE, NULL,
-             "nothing to do. The commands are segment, encode, info, devices, eval, preview and help.");
+             "nothing to do. The commands are segment, predict, encode, info, devices, eval, preview and help.");
         fprintf(stderr, "       vkseg help            explains them\n"
                         "       vkseg segment ct.png -m medsam_vit_b.pth --box 95,255,190,350 -o liver.png\n");
         return BAD_USAGE;

@@ -46,7 +46,8 @@ json_t *describe_model(const vks_model_info *info)
     static const struct {
         uint32_t bit;
         const char *name;
-    } kinds[] = { { VKS_ACCEPTS_POINT, "point" },
+    } kinds[] = { { VKS_ACCEPTS_VOLUME, "volume" },
+                  { VKS_ACCEPTS_POINT, "point" },
                   { VKS_ACCEPTS_BOX, "box" },
                   { VKS_ACCEPTS_MASK, "mask" },
                   { VKS_ACCEPTS_SUPPORT, "support" } };
