@@ -108,11 +108,16 @@ static vks_status read_param(const struct network *network, const char *name, co
 
 /* ---- recognising ---------------------------------------------------------------------------------------------- */
 
+static bool is_transformers(const struct weights *weights)
+{
+    return weights_find(weights, "vision_encoder.backbone.patch_embed.projection.weight") != NULL;
+}
+
 static bool matches_sam2(const struct weights *weights, const char *file_name)
 {
     (void)file_name;
-    return weights_find(weights, "image_encoder.trunk.patch_embed.proj.weight") != NULL &&
-           weights_find(weights, "sam_mask_decoder.obj_score_token.weight") != NULL;
+    return is_transformers(weights) || (weights_find(weights, "image_encoder.trunk.patch_embed.proj.weight") != NULL &&
+                                        weights_find(weights, "sam_mask_decoder.obj_score_token.weight") != NULL);
 }
 
 static bool contains_word(const char *text, const char *word)
@@ -195,8 +200,8 @@ static void describe_image(struct network *network, uint32_t side, bool medical,
              "%s to %u x %u whatever the aspect, ImageNet mean and deviation",
              medical ? "Pillow bicubic" : "antialiased bilinear in floating point", side, side);
     if (!chosen)
-        snprintf(network->note, sizeof network->note, "Taken for %s by the file's name, at %u x %u. %s",
-                 medical ? "MedSAM2" : "SAM 2", side, side,
+        snprintf(network->note, sizeof network->note, "Taken for %s, at %u x %u. %s",
+                 medical ? "MedSAM2 by the file's name" : "SAM 2", side, side,
                  medical ? "A SAM 2 checkpoint has the same tensors: if this is one, choose the family sam2."
                          : "A MedSAM2 checkpoint has the same tensors: if this is one, choose the family medsam2.");
 }
@@ -217,7 +222,8 @@ static vks_status fill(struct sam2 *sam2, const char *options, bool chosen)
     static const char *const keys[] = { "image_size",  "encoder_heads", "decoder_heads",
                                         "window_spec", "global_blocks", "unknown",
                                         NULL };
-    static const char *const ignored[] = { "no_mem_pos_enc", NULL };
+    static const char *const ignored[] = { "no_mem_pos_enc", "no_memory_positional_encoding", "shared_image_embedding.",
+                                           "prompt_encoder.shared_embedding.", NULL };
     const struct hyper hyper = { options, sam2->network.weights };
     bool medical = sam2->network.family == &family_medsam2;
     char unknown_rule[HYPER_TEXT] = "";
@@ -251,7 +257,7 @@ static vks_status open_network(const struct family *family, const struct weights
     sam2->network.family = family;
     sam2->network.weights = weights;
     sam2->schema.weights = weights;
-    sam2->schema.key = sam2_key_published;
+    sam2->schema.key = is_transformers(weights) ? sam2_key_transformers : sam2_key_published;
     vks_status status = fill(sam2, options, chosen);
     if (status == VKS_OK)
         *out = &sam2->network;

@@ -10,4 +10,8 @@
 /* schema_key: published names; `user` is not used. */
 bool sam2_key_published(const void *user, const char *name, uint32_t alternative, char *key, size_t size);
 
+/* schema_key: names of the class Sam2VideoModel of the Hugging Face package transformers, where the point embeddings are
+ * one tensor. */
+bool sam2_key_transformers(const void *user, const char *name, uint32_t alternative, char *key, size_t size);
+
 #endif

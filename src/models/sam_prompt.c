@@ -7,6 +7,9 @@
 
 enum { NOT_A_POINT = 4, LABELS = 5 };
 
+/* All points and corners in one tensor, as transformers keeps those of SAM 2; the published files have one each. */
+static const char joined_name[] = "prompt_encoder.point_embeddings.weight";
+
 static const char matrix_name[] = "prompt_encoder.pe_layer.positional_encoding_gaussian_matrix";
 
 static void label_name(uint32_t label, char *name, size_t size)
@@ -21,7 +24,10 @@ void sam_prompt_schema(struct schema *schema, uint32_t channels)
 {
     char name[SCHEMA_KEY];
     schema_add(schema, vkr_f32(2, 2, channels / 2), "%s", matrix_name);
-    for (uint32_t i = 0; i < LABELS; i++) {
+    bool joined = schema->weights && schema_lookup(schema, joined_name);
+    if (joined)
+        schema_add(schema, vkr_f32(2, NOT_A_POINT, channels), "%s", joined_name);
+    for (uint32_t i = joined ? NOT_A_POINT : 0; i < LABELS; i++) {
         label_name(i, name, sizeof name);
         schema_add(schema, vkr_f32(2, 1, channels), "%s", name);
     }
@@ -41,7 +47,10 @@ vks_status sam_prompt_open(const struct schema *schema, uint32_t channels, uint3
     VKS_TRY(vkr_alloc(channels, sizeof(float), "the position matrix", (void **)&out->matrix));
     VKS_TRY(vkr_alloc((size_t)LABELS * channels, sizeof(float), "the label embeddings", (void **)&out->labels));
     VKS_TRY(read_tensor(schema, matrix_name, out->matrix));
-    for (uint32_t i = 0; i < LABELS; i++) {
+    bool joined = schema_find(schema, joined_name) != NULL;
+    if (joined)
+        VKS_TRY(read_tensor(schema, joined_name, out->labels));
+    for (uint32_t i = joined ? NOT_A_POINT : 0; i < LABELS; i++) {
         label_name(i, name, sizeof name);
         VKS_TRY(read_tensor(schema, name, out->labels + (size_t)i * channels));
     }
