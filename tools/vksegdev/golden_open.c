@@ -49,7 +49,12 @@ static void describe_options(const json_t *config, char *text, size_t size)
         { "window_size", "window_size" },
     };
     size_t used = 0, i;
+    const char *options = json_string_value(json_object_get(config, "model_options"));
     text[0] = '\0';
+    if (options && options[0]) { /* said in full */
+        snprintf(text, size, "%s", options);
+        return;
+    }
     for (i = 0; i < sizeof keys / sizeof *keys; i++) {
         const json_t *value = json_object_get(config, keys[i].key);
         if (json_is_integer(value) && json_integer_value(value) > 0)
