@@ -190,6 +190,7 @@ static vks_status read_series(const char *path, struct dicom_folder *folder, con
     VKS_TRY(dicom_check_grid(entries, count, params && params->allow_nonuniform, &grid));
     VKS_TRY(read_voxels(entries, count, &grid, out));
     set_affine(&grid, &out->view);
+    VKS_TRY(voxels_check_place(path, &out->view));
     snprintf(out->format, sizeof out->format, "dicom %.16s", entries[0].file.modality);
     snprintf(out->note, sizeof out->note, "%s", grid.note);
     out->volumes = 1;

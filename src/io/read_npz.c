@@ -107,10 +107,7 @@ static vks_status read_place(const struct zipdir *zip, vks_io_volume *out)
     }
     memcpy(out->view.affine, affine, sizeof affine);
     vks_volume_set_spacing(&out->view);
-    char letters[4];
-    vks_volume_orientation((const double (*)[4])affine, letters);
-    VKS_REQUIRE(letters[0] != '?' && spacing[0] > 0 && spacing[1] > 0 && spacing[2] > 0, VKS_ERR_CORRUPT,
-                "%s is damaged: its spacing or its direction makes no sense", zip->label);
+    VKS_TRY(voxels_check_place(zip->label, &out->view));
     snprintf(out->note, sizeof out->note, "%s%s", has_spacing ? "spacing is taken as (x, y, z), as MedSAM's challenge of 2024 packs it" : "",
              has_direction ? "" : has_spacing ? "; left and right are not known" : "the file has no spacing; left and right are not known");
     return VKS_OK;

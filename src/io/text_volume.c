@@ -95,13 +95,7 @@ static vks_status set_affine(const char *name, const struct text_volume *header,
         view->affine[r][3] = header->has_origin ? header->flip[r] * header->origin[r] : 0;
     }
     vks_volume_set_spacing(view);
-    char letters[4];
-    vks_volume_orientation((const double (*)[4])view->affine, letters);
-    bool is_sane = letters[0] != '?';
-    for (int c = 0; c < 3; c++)
-        is_sane = is_sane && view->spacing[c] > 1e-9 && view->spacing[c] < 1e9 && isfinite(view->affine[c][3]);
-    VKS_REQUIRE(is_sane, VKS_ERR_CORRUPT, "%s is damaged: its directions or its spacing make no sense, so nobody knows where it lies",
-                name);
+    VKS_TRY(voxels_check_place(name, view));
     if (!header->has_directions)
         snprintf(out->note, sizeof out->note, "the file does not say how the volume lies in the patient; only its spacing is known, "
                                               "left and right are not");

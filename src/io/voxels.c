@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 
+#include <math.h>
 #include <string.h>
 
 enum { PIECE = 8192, MOST_SIDE = 32768 };
@@ -25,6 +26,23 @@ vks_status voxels_check_size(const char *name, const uint64_t size[3], size_t *c
     }
     VKS_REQUIRE(*count <= INT32_MAX, VKS_ERR_CORRUPT, "%s claims %llu x %llu x %llu voxels, more than 2^31 - 1 can be read",
                 name, (unsigned long long)size[0], (unsigned long long)size[1], (unsigned long long)size[2]);
+    return VKS_OK;
+}
+
+vks_status voxels_check_place(const char *name, const vks_volume *view)
+{
+    const double (*a)[4] = (const double (*)[4])view->affine;
+    double volume = 1;
+    bool is_sane = true;
+    for (int c = 0; c < 3; c++) {
+        const double spacing = sqrt(a[0][c] * a[0][c] + a[1][c] * a[1][c] + a[2][c] * a[2][c]);
+        is_sane = is_sane && spacing > 1e-6 && spacing < 1e6 && fabs(a[c][3]) < 1e12;
+        volume *= spacing;
+    }
+    const double determinant = a[0][0] * (a[1][1] * a[2][2] - a[1][2] * a[2][1]) - a[0][1] * (a[1][0] * a[2][2] - a[1][2] * a[2][0]) +
+                               a[0][2] * (a[1][0] * a[2][1] - a[1][1] * a[2][0]);
+    VKS_REQUIRE(is_sane && fabs(determinant) > 1e-4 * volume, VKS_ERR_CORRUPT,
+                "%s is damaged: its directions or its spacing make no sense, so nobody knows where it lies", name);
     return VKS_OK;
 }
 

@@ -20,6 +20,9 @@ size_t voxel_bytes(enum voxel_type type);
 /* Errors: CORRUPT outside 1..32768 a side or above 2^31 - 1 voxels; *count is their number. */
 vks_status voxels_check_size(const char *name, const uint64_t size[3], size_t *count);
 
+/* Is this a place a volume can have? Of files that are not NIfTI; labels of theirs go into single precision. Errors: CORRUPT. */
+vks_status voxels_check_place(const char *name, const vks_volume *view);
+
 /* Can `stream` hold `skipped` bytes and then `count` voxels of this format at all? Errors: CORRUPT. */
 vks_status voxels_check_claim(const struct stream *stream, const struct voxel_format *format, uint64_t skipped, size_t count);
 
