@@ -164,6 +164,7 @@ vks_status vkr_plan_create(struct vkr_device *device, struct vkr_graph *graph, s
     VKS_TRY(vkr_graph_status(graph));
     vkr_fold(graph);
     VKS_TRY(vkr_program_build(graph, NULL, &program));
+    uint32_t before = vkr_validation_messages();
     vks_status status = vkr_alloc(1, sizeof **out, "a plan", (void **)out);
     if (status == VKS_OK) {
         struct context context = { *out, graph, params };
@@ -171,6 +172,8 @@ vks_status vkr_plan_create(struct vkr_device *device, struct vkr_graph *graph, s
         status = compile(&context, &program);
     }
     vkr_program_destroy(&program);
+    if (status == VKS_OK && vkr_validation_messages() != before)
+        status = vks_fail(VKS_ERR_CHECK, "the validation layer complained while a plan was recorded");
     if (status != VKS_OK)
         vkr_plan_destroy(out);
     return status;

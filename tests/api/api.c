@@ -148,7 +148,7 @@ static void test_inspect(void **state)
     if (tiny_usable()) {
         vks_context *context = NULL;
         vks_model *model = NULL, *other = NULL;
-        assert_ok(vks_context_create(NULL, &context));
+        assert_ok(tiny_context(&context));
         assert_ok(vks_model_load(context, path, &params, &model));
         assert_ok(vks_model_get_info(model, &loaded));
         assert_string_equal(loaded.family, "sam");
@@ -177,7 +177,7 @@ static void test_model_misuse(void **state)
     vks_model *model = (vks_model *)1;
     size_t size;
     unsigned char *bytes = tiny_checkpoint(&size);
-    assert_ok(vks_context_create(NULL, &context));
+    assert_ok(tiny_context(&context));
     vks_model_params params = { .struct_size = sizeof params, .family = "sam" };
     assert_refused(VKS_ERR_ARGUMENT, "NULL", vks_model_load(NULL, "x", NULL, &model));
     assert_null(model);
@@ -221,7 +221,7 @@ static void test_destroy_order(void **state)
         vks_context *context = NULL;
         vks_model *model = NULL;
         vks_session *session = NULL;
-        assert_ok(vks_context_create(NULL, &context));
+        assert_ok(tiny_context(&context));
         assert_ok(tiny_load(context, &model));
         assert_ok(vks_session_create(model, NULL, &session));
         for (int i = 0; i < 3; i++) {
@@ -247,5 +247,5 @@ int main(void)
         cmocka_unit_test(test_environment), cmocka_unit_test(test_inspect), cmocka_unit_test(test_model_misuse),
         cmocka_unit_test(test_destroy_order),
     };
-    return cmocka_run_group_tests_name("api", tests, NULL, NULL);
+    return test_verdict(cmocka_run_group_tests_name("api", tests, NULL, NULL));
 }

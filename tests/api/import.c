@@ -22,6 +22,7 @@ struct app {
     PFN_vkGetInstanceProcAddr get;
     PFN_vkGetDeviceProcAddr get_device;
     VkInstance instance;
+    VkDebugUtilsMessengerEXT messenger;
     VkPhysicalDevice gpu;
     VkDevice device;
     VkQueue queue;
@@ -45,6 +46,48 @@ static void unlock(void *user)
     assert_int_equal(--app->depth, 0);
 }
 
+static unsigned messages; /* of the validation layer, about the program's device */
+
+static VKAPI_ATTR VkBool32 VKAPI_CALL on_message(VkDebugUtilsMessageSeverityFlagBitsEXT severity,
+                                                 VkDebugUtilsMessageTypeFlagsEXT type,
+                                                 const VkDebugUtilsMessengerCallbackDataEXT *data, void *user)
+{
+    (void)severity;
+    (void)type;
+    (void)user;
+    messages++;
+    print_message("validation: %s\n", data->pMessage);
+    return VK_FALSE;
+}
+
+static bool create_instance(struct app *app)
+{
+    static const char *const layers[] = { "VK_LAYER_KHRONOS_validation" };
+    static const char *const extensions[] = { VK_EXT_DEBUG_UTILS_EXTENSION_NAME };
+    static const VkValidationFeatureEnableEXT enables[] = { VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT };
+    const VkDebugUtilsMessengerCreateInfoEXT messenger = {
+        .sType = VK_STRUCTURE_TYPE_DEBUG_UTILS_MESSENGER_CREATE_INFO_EXT,
+        .messageSeverity = VK_DEBUG_UTILS_MESSAGE_SEVERITY_WARNING_BIT_EXT | VK_DEBUG_UTILS_MESSAGE_SEVERITY_ERROR_BIT_EXT,
+        .messageType = VK_DEBUG_UTILS_MESSAGE_TYPE_VALIDATION_BIT_EXT,
+        .pfnUserCallback = on_message,
+    };
+    const VkValidationFeaturesEXT features = { .sType = VK_STRUCTURE_TYPE_VALIDATION_FEATURES_EXT,
+                                               .pNext = &messenger, /* while the instance is made and destroyed */
+                                               .enabledValidationFeatureCount = 1,
+                                               .pEnabledValidationFeatures = enables };
+    const VkApplicationInfo info = { .sType = VK_STRUCTURE_TYPE_APPLICATION_INFO, .apiVersion = VK_API_VERSION_1_1 };
+    VkInstanceCreateInfo create = { .sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO, .pApplicationInfo = &info };
+    if (!strstr(test_options(), "validate=1"))
+        return INSTANCE(app, vkCreateInstance)(&create, NULL, &app->instance) == VK_SUCCESS;
+    create.pNext = &features;
+    create.enabledLayerCount = create.enabledExtensionCount = 1;
+    create.ppEnabledLayerNames = layers;
+    create.ppEnabledExtensionNames = extensions;
+    if (INSTANCE(app, vkCreateInstance)(&create, NULL, &app->instance) != VK_SUCCESS)
+        return false;
+    return INSTANCE(app, vkCreateDebugUtilsMessengerEXT)(app->instance, &messenger, NULL, &app->messenger) == VK_SUCCESS;
+}
+
 static bool open_instance(struct app *app)
 {
     app->library = dlopen("libvulkan.so.1", RTLD_NOW | RTLD_LOCAL);
@@ -52,9 +95,7 @@ static bool open_instance(struct app *app)
         return false;
     void *symbol = dlsym(app->library, "vkGetInstanceProcAddr");
     memcpy(&app->get, &symbol, sizeof symbol);
-    const VkApplicationInfo info = { .sType = VK_STRUCTURE_TYPE_APPLICATION_INFO, .apiVersion = VK_API_VERSION_1_1 };
-    const VkInstanceCreateInfo create = { .sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO, .pApplicationInfo = &info };
-    if (INSTANCE(app, vkCreateInstance)(&create, NULL, &app->instance) != VK_SUCCESS)
+    if (!create_instance(app))
         return false;
     app->get_device = INSTANCE(app, vkGetDeviceProcAddr);
     return true;
@@ -114,6 +155,8 @@ static void close_app(struct app *app)
         assert_int_equal(DEVICE(app, vkDeviceWaitIdle)(app->device), VK_SUCCESS);
         DEVICE(app, vkDestroyDevice)(app->device, NULL);
     }
+    if (app->messenger)
+        INSTANCE(app, vkDestroyDebugUtilsMessengerEXT)(app->instance, app->messenger, NULL);
     if (app->instance)
         INSTANCE(app, vkDestroyInstance)(app->instance, NULL);
     if (app->library)
@@ -131,6 +174,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     close_app(*state);
+    assert_int_equal(messages, 0);
     return 0;
 }
 
@@ -241,5 +285,5 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_features, setup, teardown),
         cmocka_unit_test_setup_teardown(test_misuse, setup, teardown),
     };
-    return cmocka_run_group_tests_name("import", tests, NULL, NULL);
+    return test_verdict(cmocka_run_group_tests_name("import", tests, NULL, NULL));
 }

@@ -25,7 +25,7 @@ static vks_status run_all(const struct world *world, struct tiny_result *result)
     vks_model *model = NULL;
     vks_session *session = NULL;
     vks_embedding *embedding = NULL;
-    vks_status status = vks_context_create(NULL, &context);
+    vks_status status = tiny_context(&context);
     if (status == VKS_OK)
         status = vks_model_load_memory(context, world->checkpoint, world->size, &params, &model);
     if (status == VKS_OK)
@@ -176,5 +176,5 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_vulkan_device_memory, setup, teardown),
         cmocka_unit_test_setup_teardown(test_vulkan_device_lost, setup, teardown),
     };
-    return cmocka_run_group_tests_name("inject", tests, NULL, NULL);
+    return test_verdict(cmocka_run_group_tests_name("inject", tests, NULL, NULL));
 }

@@ -23,7 +23,7 @@ static int setup(void **state)
     f->image = tiny_image(f->pixels);
     if (!tiny_usable())
         return 0;
-    assert_ok(vks_context_create(NULL, &f->context));
+    assert_ok(tiny_context(&f->context));
     assert_ok(tiny_load(f->context, &f->model));
     assert_ok(vks_session_create(f->model, NULL, &f->session));
     return 0;
@@ -346,7 +346,7 @@ static vks_status work(struct worker *worker)
     vks_session *session = NULL;
     vks_status status = VKS_OK;
     if (!worker->model)
-        status = vks_context_create(NULL, &context);
+        status = tiny_context(&context);
     if (status == VKS_OK && !worker->model)
         status = tiny_load(context, &model);
     if (status == VKS_OK)
@@ -396,5 +396,5 @@ int main(void)
         JOURNEY(test_masks),      JOURNEY(test_embedding),    JOURNEY(test_cancel),
         JOURNEY(test_image_misuse), JOURNEY(test_prompt_misuse), JOURNEY(test_threads),
     };
-    return cmocka_run_group_tests_name("journey", tests, NULL, NULL);
+    return test_verdict(cmocka_run_group_tests_name("journey", tests, NULL, NULL));
 }

@@ -11,10 +11,9 @@ struct journey {
 
 static void begin(struct journey *j)
 {
-    const vks_context_params params = { .struct_size = sizeof params, .use_environment = 1 };
     const vks_model_params precision = { .struct_size = sizeof precision, .precision = VKS_PRECISION_F32 };
     tiny_need();
-    assert_ok(vks_context_create(&params, &j->context));
+    assert_ok(tiny_context(&j->context));
     assert_ok(vks_model_load(j->context, "synthetic:sam_mini", &precision, &j->model));
     assert_ok(vks_session_create(j->model, NULL, &j->session));
 }
@@ -141,5 +140,5 @@ int main(void)
         cmocka_unit_test(tells_memory),
         cmocka_unit_test(measures_the_device),
     };
-    return cmocka_run_group_tests_name("measure", tests, NULL, NULL);
+    return test_verdict(cmocka_run_group_tests_name("measure", tests, NULL, NULL));
 }

@@ -31,7 +31,7 @@ static int setup(void **state)
     const vks_model_params params = { .struct_size = sizeof params,
                                       .options = "image_size=32",
                                       .precision = VKS_PRECISION_F32 };
-    assert_ok(vks_context_create(NULL, &f->context));
+    assert_ok(tiny_context(&f->context));
     assert_ok(vks_model_load(f->context, "synthetic:universeg", &params, &f->model));
     assert_ok(vks_session_create(f->model, NULL, &f->session));
     return 0;
@@ -137,5 +137,5 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_misuse, setup, teardown),
         cmocka_unit_test_setup_teardown(test_promptable, setup, teardown),
     };
-    return cmocka_run_group_tests_name("api support", tests, NULL, NULL);
+    return test_verdict(cmocka_run_group_tests_name("api support", tests, NULL, NULL));
 }

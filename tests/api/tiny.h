@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "support/device.h"
 #include "vkseg/vkseg.h"
 
 #define assert_ok(expression) \
@@ -248,6 +249,15 @@ static inline void tiny_need(void)
         print_message("skipped: no usable Vulkan device\n");
         skip();
     }
+}
+
+/* The test device, under the validation layer where it is installed. */
+static inline vks_status tiny_context(vks_context **context)
+{
+    const vks_context_params params = { .struct_size = sizeof params,
+                                        .device = test_device(),
+                                        .options = test_options() };
+    return vks_context_create(&params, context);
 }
 
 static inline vks_status tiny_load(vks_context *context, vks_model **model)

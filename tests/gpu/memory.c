@@ -8,6 +8,7 @@
 #include "gpu/device.h"
 #include "gpu/device_data.h"
 #include "gpu/memory.h"
+#include "support/device.h"
 
 static vks_status round_trip(struct vkr_device *device, size_t size)
 {
@@ -32,9 +33,9 @@ static struct vkr_device *open_device(const char *options_text)
 {
     struct vkr_options options = { 0 };
     struct vkr_device *device = NULL;
-    assert_int_equal(vkr_options_parse(&options, getenv("VKS_TEST_OPTIONS")), VKS_OK);
+    assert_int_equal(vkr_options_parse(&options, test_options()), VKS_OK);
     assert_int_equal(vkr_options_parse(&options, options_text), VKS_OK);
-    if (vkr_device_open(getenv("VKS_TEST_DEVICE"), &options, NULL, &device) != VKS_OK)
+    if (vkr_device_open(test_device(), &options, NULL, &device) != VKS_OK)
         fail_msg("%s", vks_last_error());
     return device;
 }
@@ -79,7 +80,7 @@ static void test_failing_calls(void **state)
         for (uint64_t n = 1;; n++) {
             struct vkr_device *device = NULL;
             vkr_vulkan_fail_at(n, kind);
-            vks_status status = vkr_device_open(getenv("VKS_TEST_DEVICE"), NULL, NULL, &device);
+            vks_status status = vkr_device_open(test_device(), NULL, NULL, &device);
             if (status == VKS_OK) {
                 device->caps.unified = false;
                 status = round_trip(device, 100000);
@@ -102,5 +103,5 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_copies), cmocka_unit_test(test_limits), cmocka_unit_test(test_failing_calls),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return test_verdict(cmocka_run_group_tests(tests, NULL, NULL));
 }

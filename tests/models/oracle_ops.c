@@ -3,6 +3,7 @@
 #include "oracle_case.h"
 
 #include "gpu/device.h"
+#include "support/device.h"
 #include "graph/plan.h"
 #include "ops.h"
 
@@ -348,8 +349,8 @@ int main(int argc, char **argv)
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);
     int failed = 1;
-    if (vkr_options_parse(&options, getenv("VKS_TEST_OPTIONS")) == VKS_OK &&
-        vkr_device_open(getenv("VKS_TEST_DEVICE"), &options, NULL, &device) == VKS_OK)
+    if (vkr_options_parse(&options, test_options()) == VKS_OK &&
+        vkr_device_open(test_device(), &options, NULL, &device) == VKS_OK)
         failed = run_all(json_object_get(root, "ops"));
     else
         printf("oracle 00_ops: %s\n", vks_last_error());

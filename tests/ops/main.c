@@ -10,6 +10,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "support/device.h"
 #include "support/harness.h"
 
 static const struct op_suite *const suites[] = {
@@ -104,5 +105,5 @@ int main(int argc, char **argv)
     }
     int failed = _cmocka_run_group_tests("ops", list.tests, list.count, NULL, NULL);
     vkr_device_release(&device);
-    return failed;
+    return test_verdict(failed);
 }
