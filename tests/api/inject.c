@@ -1,8 +1,12 @@
-/* inject.c: the n-th host allocation and the n-th Vulkan call of a whole run (context, model, image, masks) fail, for
- * every n: each time a status with a sentence, nothing leaks (run it with VKSEG_SANITIZE), and afterwards a fresh context
- * gives the same mask as before. Where there are more calls than fit the time, every stride-th is taken, from an offset
- * that VKS_INJECT_OFFSET sets (default 0), and the program says so. */
-//! test api_inject timeout=900
+/* inject.c: the n-th host allocation and the n-th Vulkan call of a whole run (context, model, image, masks) fail: each
+ * time a status with a sentence, nothing leaks (memory: run it with VKSEG_SANITIZE; Vulkan objects: the validation
+ * layer tells), and afterwards a fresh context gives the same mask as before.
+ *
+ * api_inject_all takes every n, with base variants (weights are not packed: a fifth of the calls). api_inject takes
+ * every stride-th call of what this device would choose, from an offset that VKS_INJECT_OFFSET sets (default 0), says
+ * so, and runs under validation. */
+//! test api_inject timeout=300
+//! test api_inject_all all label=slow timeout=900
 #include "tiny.h"
 
 #include "base/mem.h"
@@ -42,6 +46,8 @@ static vks_status run_all(const struct world *world, struct tiny_result *result)
     return status;
 }
 
+static bool every; /* n, whatever it takes */
+
 static double seconds(void)
 {
     struct timespec now;
@@ -52,7 +58,7 @@ static double seconds(void)
 /* The stride that keeps `calls` runs of `run_seconds` within `budget` seconds. */
 static uint64_t choose_stride(const char *what, uint64_t calls, double run_seconds, double budget)
 {
-    double stride = (double)calls * run_seconds / budget;
+    double stride = every ? 0 : (double)calls * run_seconds / budget;
     uint64_t result = stride < 1 ? 1 : (uint64_t)stride + 1;
     print_message("%s: %" PRIu64 " calls, a run takes %.3f s, every %" PRIu64 ". is failed\n", what, calls, run_seconds,
                   result);
@@ -116,7 +122,7 @@ static void test_host_memory(void **state)
     vkr_mem_fail_at(0);
     assert_ok(run_all(world, &result));
     uint64_t calls = vkr_mem_calls();
-    uint64_t stride = choose_stride("host allocations", calls, seconds() - start, 45), refused = 0;
+    uint64_t stride = choose_stride("host allocations", calls, seconds() - start, 12), refused = 0;
     for (uint64_t n = first_call(stride); n <= calls; n += stride) {
         vkr_mem_fail_at(n);
         vks_status status = run_all(world, &result);
@@ -138,7 +144,7 @@ static void fail_vulkan(const struct world *world, int kind, vks_status expected
     vkr_vulkan_fail_at(0, 0);
     assert_ok(run_all(world, &result));
     uint64_t calls = vkr_vulkan_calls();
-    uint64_t stride = choose_stride("Vulkan calls", calls, seconds() - start, 20), refused = 0;
+    uint64_t stride = choose_stride("Vulkan calls", calls, seconds() - start, 6), refused = 0;
     for (uint64_t n = first_call(stride); n <= calls; n += stride) {
         vkr_vulkan_fail_at(n, kind);
         vks_status status = run_all(world, &result);
@@ -168,8 +174,13 @@ static void test_vulkan_device_lost(void **state)
     fail_vulkan(*state, 3, VKS_ERR_DEVICE_LOST);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    every = argc > 1 && strcmp(argv[1], "all") == 0;
+    if (every) {
+        setenv("VKS_TEST_OPTIONS", "caps=minimum", 1);
+        setenv("VKS_TEST_VALIDATE", "0", 1);
+    }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_host_memory, setup, teardown),
         cmocka_unit_test_setup_teardown(test_vulkan_host_memory, setup, teardown),
