@@ -148,6 +148,8 @@ vks_status vkr_emit(struct vkr_lower *lower, const struct vkr_dispatch *d)
     VKS_TRY(VKR_GROW(program->steps, program->step_capacity, program->step_count));
     struct vkr_step *step = &program->steps[program->step_count];
     *step = (struct vkr_step){ .dispatch = *d, .node = lower->node, .spirv = row };
+    step->dispatch.shader = vkr_spirv_table[row].shader;        /* the caller's may not live as long as the record */
+    step->dispatch.variant = vkr_spirv_table[row].variant;
     if (d->args_size) {
         void *args = vkr_arena_alloc(&program->arena, d->args_size);
         VKS_REQUIRE(args, VKS_ERR_HOST_MEMORY, "out of memory for a dispatch");

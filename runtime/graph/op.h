@@ -28,7 +28,7 @@ enum { VKR_MAX_BIND = 8, VKR_MAX_ARGS = 128, VKR_MAX_CONSTANTS = 8 };
 /* One dispatch as data. Binding i of the shader is bind[i]. */
 struct vkr_dispatch {
     const char *shader;                         /* file stem of the .comp */
-    const char *variant;
+    const char *variant;                        /* neither is kept by vkr_emit: a record names the table's strings */
     const struct vkr_tensor *bind[VKR_MAX_BIND];
     uint32_t bind_count;
     uint32_t writes;                            /* bit i: bind[i] is written (read-modify-write counts) */

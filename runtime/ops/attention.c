@@ -5,7 +5,6 @@
 
 #include "attention.h"
 
-#include <stdio.h>
 
 enum { MAX_HEAD = 128 };
 
@@ -256,14 +255,14 @@ static vks_status lower_coopmat(struct vkr_lower *l, const struct vkr_attention 
 static vks_status lower_portable(struct vkr_lower *l, const struct vkr_attention *a, const struct shape *s,
                                  struct vkr_tensor *const *in, struct vkr_tensor *out)
 {
+    static const char *const variants[3][4] = { { "d16", "d32", "d64", "d128" }, { "d16_rel", "d32_rel", "d64_rel", "d128_rel" },
+                                                { "d16_bias", "d32_bias", "d64_bias", "d128_bias" } };
     vks_status status = VKS_OK;
     struct attention_args args = { .batch = s->batch, .heads = s->heads, .head_dim = s->head_dim, .queries = s->queries,
         .keys = s->keys, .q_at = a->q_offset, .k_at = a->k_offset, .v_at = a->v_offset, .q_row = s->q_row, .k_row = s->k_row,
         .v_row = s->v_row, .kv_batch = s->kv_batch > 1, .scale = a->scale, .grid_w = s->grid_w, .grid_h = s->grid_h };
-    char variant[16];
-    uint32_t width = s->head_dim <= 16 ? 16 : s->head_dim <= 32 ? 32 : s->head_dim <= 64 ? 64 : 128;
-    snprintf(variant, sizeof variant, "d%u%s", width, in[3] ? "_rel" : in[5] ? "_bias" : "");
-    struct vkr_dispatch d = { .shader = "attention", .variant = variant, .bind = { in[0], in[1], in[2], out }, .bind_count = 4,
+    uint32_t width = s->head_dim <= 16 ? 0 : s->head_dim <= 32 ? 1 : s->head_dim <= 64 ? 2 : 3;
+    struct vkr_dispatch d = { .shader = "attention", .variant = variants[in[3] ? 1 : in[5] ? 2 : 0][width], .bind = { in[0], in[1], in[2], out }, .bind_count = 4,
         .writes = 1u << 3, .args = &args, .args_size = sizeof args,
         .groups = { vkr_groups(s->queries, ATTENTION_LOCAL), s->heads, s->batch } };
     if (in[5])
