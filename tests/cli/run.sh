@@ -405,6 +405,9 @@ else
     check "encode says the layer's shape" grep -q '^image_encoder.blocks.1: 1 x 8 x 8 x 48$' out
     expect 2 'it has image_encoder.patch_embed, image_encoder.blocks.0' encode ct.pgm "${run[@]}" --layer x -o none.npy
     expect 2 "'.safetensors'" encode ct.pgm "${run[@]}" --layer x -o none.safetensors
+    expect 0 '' info synthetic:sam_med2d_mini --model-option adapters=off
+    check "info says that the adapters are out" grep -q 'adapters are left out' out
+    expect 2 'on or off' info synthetic:sam_med2d_mini --model-option adapters=some
     few=(--points-per-side 2 --pred-iou-thresh -1 --stability-score-thresh -1 --box-nms-thresh 1.1)
     expect 0 '' auto ct.pgm "${run[@]}" "${few[@]}" -o all.json --overlay all.png
     check "auto prints how many masks" grep -q '^12 masks$' out

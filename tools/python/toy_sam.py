@@ -82,7 +82,7 @@ class Block(nn.Module):
         self.mlp = Mlp(width, hidden, F.gelu)
         self.window = window
 
-    def forward(self, x):
+    def attend(self, x):
         y = self.norm1(x)
         if self.window == 0:
             y = self.attn(y)
@@ -94,7 +94,10 @@ class Block(nn.Module):
             y = y.reshape(batch, rows, size, columns, size, channels).transpose(2, 3).reshape(-1, size, size, channels)
             y = self.attn(y).reshape(batch, rows, columns, size, size, channels).transpose(2, 3)
             y = y.reshape(batch, rows * size, columns * size, channels)[:, :height, :width]
-        x = x + y
+        return x + y
+
+    def forward(self, x):
+        x = self.attend(x)
         return x + self.mlp(self.norm2(x))
 
 
@@ -108,7 +111,7 @@ class PatchEmbed(nn.Module):
 
 
 class ImageEncoder(nn.Module):
-    def __init__(self, config):
+    def __init__(self, config, block=Block):
         super().__init__()
         width, grid, depth = config["embed_dim"], config["img_size"] // config["patch"], config["depth"]
         self.patch_embed = PatchEmbed(width, config["patch"])
@@ -117,7 +120,7 @@ class ImageEncoder(nn.Module):
         for i in range(depth):
             window = 0 if i in config["global_attn_indexes"] else config["window_size"]
             table = config.get("global_table", 2 * grid - 1) if window == 0 else 2 * window - 1
-            self.blocks.append(Block(width, config["num_heads"], width * config["mlp_ratio"], window, table))
+            self.blocks.append(block(width, config["num_heads"], width * config["mlp_ratio"], window, table))
         channels = config["out_chans"]
         self.neck = nn.Sequential(nn.Conv2d(width, channels, 1, bias=False), LayerNorm2d(channels),
                                   nn.Conv2d(channels, channels, 3, padding=1, bias=False), LayerNorm2d(channels))
@@ -290,8 +293,8 @@ class MaskDecoder(nn.Module):
 
 
 class Sam(nn.Module):
-    def __init__(self, config):
+    def __init__(self, config, encoder=ImageEncoder):
         super().__init__()
-        self.image_encoder = ImageEncoder(config)
+        self.image_encoder = encoder(config)
         self.prompt_encoder = PromptEncoder(config)
         self.mask_decoder = MaskDecoder(config)

@@ -218,8 +218,10 @@ vks_status golden_compare_projected(struct golden *golden, const char *name, con
 
 static vks_status compare_blocks(struct golden *golden)
 {
-    if (golden_find(golden, "patch_embed", NULL) || json_object_get(json_object_get(golden->json, "config"), "sub_rows"))
-        VKS_TRY(golden_compare_dump(golden, "patch_embed", "encode", "image_encoder.patch_embed", false));
+    const json_t *config = json_object_get(golden->json, "config");
+    if (golden_find(golden, "patch_embed", NULL) || json_object_get(config, "sub_rows"))
+        VKS_TRY(golden_compare_dump(golden, "patch_embed", "encode", "image_encoder.patch_embed",
+                                    json_object_get(config, "embed_dims") != NULL));
     for (unsigned i = 0; i < 64; i++) {
         char name[64], path[128];
         snprintf(name, sizeof name, "block%u_norm1", i);

@@ -65,6 +65,9 @@ static void describe_options(const json_t *config, char *text, size_t size)
     if (json_object_get(config, "encoder_blocks")) /* a support set: its last single supports are in the case */
         used += (size_t)snprintf(text + used, size - used, "trace=1,image_size=%d",
                                  image_size ? (int)json_integer_value(image_size) : 128);
+    if (json_object_get(config, "embed_dims")) /* TinyViT: no tensor tells the size of the image */
+        used += (size_t)snprintf(text + used, size - used, "%simage_size=%d", used ? "," : "",
+                                 (int)json_integer_value(json_object_get(config, "img_size")));
     json_t *blocks = json_object_get(config, "global_attn_indexes"), *block;
     json_array_foreach(blocks, i, block) used += (size_t)snprintf(text + used, size - used, "%s%d",
                                                                   i      ? "+"
