@@ -119,7 +119,7 @@ static bool fits_tile(const void *shape, const struct vkr_target *target)
     const struct vkr_caps *caps = &target->caps;
     const bool forced = vkr_options_forced(&target->options, "matmul") != NULL;
     const struct matmul_tile *t = matmul_pick_tile(p->m, p->n, p->batch, caps);
-    return t && p->k % 4 == 0 && caps->max_storage_buffers >= 5 && (forced || (caps->device_class != VKR_CLASS_CPU && p->m >= 16)) &&
+    return t && p->k % 4 == 0 && (forced || (caps->device_class != VKR_CLASS_CPU && p->m >= 16)) &&
            vkr_groups(p->m, t->m) <= caps->max_groups[0] && vkr_groups(p->n, t->n) <= caps->max_groups[1] &&
            p->batch <= caps->max_groups[2];
 }

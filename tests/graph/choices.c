@@ -48,7 +48,7 @@ static void test_families(void **state)
     (void)state;
     const struct vkr_caps minimum = vkr_caps_minimum(), lavapipe = vkr_caps_lavapipe(), phone = vkr_caps_phone();
     struct vkr_caps desktop = vkr_caps_desktop(), software = lavapipe;
-    expect(&minimum, 4096, 768, VKR_F32, "matmul");             /* four storage buffers */
+    expect(&minimum, 4096, 768, VKR_F32, "matmul_tile");
     expect(&phone, 4096, 768, VKR_F16, "matmul_tile");
     expect(&lavapipe, 4096, 768, VKR_F32, "matmul_vec");
     bool built = vkr_variant_built("matmul_coopmat", "f16", NULL);
