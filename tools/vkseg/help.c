@@ -207,9 +207,9 @@ static const char models_text[] =
     "--family sam or --family medsam.\n"
     "`-m demo` is the bundled model, in builds that have one.\n"
     "`-m synthetic:sam_vit_b` (also sam_vit_l, sam_vit_h, medsam, sam_mini,\n"
-    "sam_med2d, mobile_sam, lite_medsam, universeg, medsam2, sam2_hiera_t, _s, _b, _l)\n"
-    "is made of random numbers, the same everywhere: for measuring, not for looking\n"
-    "at.\n";
+    "sam_med2d, mobile_sam, lite_medsam, universeg, medsam2, sam2_hiera_t, _s, _b,\n"
+    "_l) is made of random numbers, the same everywhere: for measuring, not for\n"
+    "looking at.\n";
 
 static const char exit_codes_text[] =
     "Exit codes\n"
