@@ -102,8 +102,9 @@ struct sam_decoded sam_decoder_predict(const struct sam_decoder *d, struct nn n,
     struct vkr_tensor *tokens = all_tokens(d, n, shape);
     struct nn_two_way_result result = nn_two_way(n, "transformer", tokens, image, position, &two_way);
     out.tokens = vkr_slice(n.graph, result.tokens, 1, first + 1, d->masks);
-    out.masks = vkr_matmul(n.graph, hyper_weights(d, n, out.tokens), upscale(d, n, result.image, high), NULL, NULL,
-                           VKR_ACT_NONE);
+    /* One after the other: compilers differ in the order in which they evaluate arguments, and plans would, too. */
+    struct vkr_tensor *upscaled = upscale(d, n, result.image, high), *weights = hyper_weights(d, n, out.tokens);
+    out.masks = vkr_matmul(n.graph, weights, upscaled, NULL, NULL, VKR_ACT_NONE);
     out.masks = vkr_reshape(n.graph, out.masks, vkr_f32(4, shape->objects, d->masks, low, low));
     vkr_graph_mark(n.graph, out.masks, "masks");
     out.iou = nn_mlp_head(n, "iou_prediction_head", vkr_slice(n.graph, result.tokens, 1, first, 1), d->iou_hidden,
