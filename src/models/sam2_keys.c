@@ -1,30 +1,15 @@
 /* sam2_keys.c: lists of replacements turn one of our names into that of a file. */
 #include "models/sam2_keys.h"
 
+#include "models/key_pairs.h"
+
 #include <stdio.h>
 #include <string.h>
 
-/* Applied in order, each at most once. */
-struct pair {
-    const char *ours, *theirs;
-};
-
-static bool replace(char *text, size_t size, const struct pair *pair)
-{
-    char *at = strstr(text, pair->ours);
-    if (!at)
-        return false;
-    size_t ours = strlen(pair->ours), theirs = strlen(pair->theirs), rest = strlen(at + ours) + 1;
-    if ((size_t)(at - text) + theirs + rest > size)
-        return false;
-    memmove(at + theirs, at + ours, rest);
-    memcpy(at, pair->theirs, theirs);
-    return true;
-}
-
 bool sam2_key_published(const void *user, const char *name, uint32_t alternative, char *key, size_t size)
 {
-    static const struct pair pairs[] = {
+    /* Applied in order, each at most once. */
+    static const struct key_pair pairs[] = {
         { "prompt_encoder.", "sam_prompt_encoder." },
         { "mask_decoder.", "sam_mask_decoder." },
         { ".mlp.lin1.", ".mlp.layers.0." },
@@ -33,12 +18,12 @@ bool sam2_key_published(const void *user, const char *name, uint32_t alternative
     (void)user;
     snprintf(key, size, "%s", name);
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
-        replace(key, size, &pairs[i]);
+        key_replace(key, size, &pairs[i]);
     return alternative == 0;
 }
 
 /* Whole names, and beginnings of names. */
-static const struct pair heads[] = {
+static const struct key_pair heads[] = {
     { "no_mem_embed", "no_memory_embedding" },
     { "maskmem_tpos_enc", "memory_temporal_positional_encoding" },
     { "no_obj_ptr", "no_object_pointer" },
@@ -68,7 +53,7 @@ static const struct pair heads[] = {
     { "mask_decoder.output_upscaling.3.", "mask_decoder.upscale_conv2." },
 };
 
-static const struct pair parts[] = {
+static const struct key_pair parts[] = {
     { ".patch_embed.proj.", ".patch_embed.projection." },
     { ".conv.weight", ".weight" }, /* of the neck, which is renamed before any conv appears */
     { ".conv.bias", ".bias" },
@@ -90,7 +75,7 @@ static const struct pair parts[] = {
 };
 
 /* The three layers of small networks, whose names would collide with those of a transformer's layers. */
-static const struct pair small[] = {
+static const struct key_pair small[] = {
     { "obj_ptr_proj.", "object_pointer_proj." },
     { ".layers.0.", ".proj_in." },
     { ".layers.2.", ".proj_out." },
@@ -102,7 +87,7 @@ static bool replace_head(char *key, size_t size)
 {
     for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
         if (strncmp(key, heads[i].ours, strlen(heads[i].ours)) == 0)
-            return replace(key, size, &heads[i]);
+            return key_replace(key, size, &heads[i]);
     return false;
 }
 
@@ -118,15 +103,15 @@ bool sam2_key_transformers(const void *user, const char *name, uint32_t alternat
     }
     snprintf(key, size, "%s", name);
     if (strstr(name, "_mlps.") || strstr(name, "_head.") || strncmp(name, small[0].ours, strlen(small[0].ours)) == 0) {
-        replace(key, size, &small[0]);
+        key_replace(key, size, &small[0]);
         for (size_t i = 1; i < sizeof small / sizeof *small; i++)
-            if (replace(key, size, &small[i]))
+            if (key_replace(key, size, &small[i]))
                 break;
         return alternative == 0;
     }
     bool mask = strstr(name, "mask_downsampler.") != NULL;
     replace_head(key, size);
     for (size_t i = 0; i < sizeof parts / sizeof *parts && !mask; i++)
-        replace(key, size, &parts[i]);
+        key_replace(key, size, &parts[i]);
     return alternative == 0;
 }

@@ -2,6 +2,8 @@
  * models/sam/convert_sam_to_hf.py of transformers. */
 #include "models/sam_keys.h"
 
+#include "models/key_pairs.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -13,9 +15,7 @@ bool sam_key_published(const void *user, const char *name, uint32_t alternative,
 }
 
 /* Applied in order, each at most once. */
-static const struct pair {
-    const char *ours, *theirs;
-} pairs[] = {
+static const struct key_pair pairs[] = {
     { "image_encoder.", "vision_encoder." },
     { ".blocks.", ".layers." },
     { ".patch_embed.proj.", ".patch_embed.projection." },
@@ -40,24 +40,11 @@ static const struct pair {
 };
 
 /* The three layers of the small heads, whose names would collide with the transformer's layers. */
-static const struct pair head_pairs[] = {
+static const struct key_pair head_pairs[] = {
     { ".layers.0.", ".proj_in." },
     { ".layers.2.", ".proj_out." },
     { ".layers.1.", ".layers.0." },
 };
-
-static bool replace(char *text, size_t size, const struct pair *pair)
-{
-    char *at = strstr(text, pair->ours);
-    if (!at)
-        return false;
-    size_t ours = strlen(pair->ours), theirs = strlen(pair->theirs), rest = strlen(at + ours) + 1;
-    if ((size_t)(at - text) + theirs + rest > size)
-        return false;
-    memmove(at + theirs, at + ours, rest);
-    memcpy(at, pair->theirs, theirs);
-    return true;
-}
 
 bool sam_key_transformers(const void *user, const char *name, uint32_t alternative, char *key, size_t size)
 {
@@ -72,11 +59,11 @@ bool sam_key_transformers(const void *user, const char *name, uint32_t alternati
     snprintf(key, size, "%s", name);
     if (strstr(name, "_mlps.") || strstr(name, ".iou_prediction_head.")) {
         for (size_t i = 0; i < sizeof head_pairs / sizeof *head_pairs; i++)
-            if (replace(key, size, &head_pairs[i]))
+            if (key_replace(key, size, &head_pairs[i]))
                 break;
     } else {
         for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
-            replace(key, size, &pairs[i]);
+            key_replace(key, size, &pairs[i]);
     }
     return alternative == 0;
 }
