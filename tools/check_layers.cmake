@@ -62,7 +62,8 @@ room("src/volume/.*" "runtime/base/.*" "src/volume/.*" "${PUBLIC}")
 # C++ and GDCM live behind one door.
 room("src/io/dicom_(shim|seg)\\.cpp" "src/io/dicom_shim\\.h" "<(gdcm[A-Za-z]+\\.h|c[a-z]+|exception|new|string|vector)>"
   "<gdcm[A-Za-z]+\\.h>")
-room("src/io/.*" "runtime/base/.*" "src/io/.*" "src/weights/zipdir\\.h" "${PUBLIC}" "include/vkseg/vkseg_io\\.h"
+room("src/io/.*" "runtime/base/.*" "src/io/.*" "src/weights/(zipdir|pickle|pickle_globals)\\.h" "${PUBLIC}"
+  "include/vkseg/vkseg_io\\.h"
   "<(png|jpeglib|jerror|jansson|zlib|stb_image|stb/stb_image|nifti/nifti2_io)\\.h>")
 
 room("tools/vkseg/.*" "tools/vkseg/.*" "${PUBLIC}" "include/vkseg/vkseg_io\\.h" "<jansson\\.h>")

@@ -111,6 +111,19 @@ VKS_API vks_status vks_io_read_labels(const char *path, const vks_io_volume_para
 /* Would vks_io_read_volume be the reader for this file? By content; 0 also when it cannot be opened. */
 VKS_API int vks_io_is_volume(const char *path);
 
+/* A box that came with a volume: columns x and rows y of an axial slice, corners included. */
+typedef struct vks_io_box {
+    float x0, y0, x1, y1;
+    uint32_t first, last;       /* the slices it spans, both included */
+    uint32_t slice;             /* the one it was drawn on */
+} vks_io_box;
+
+/* The boxes in a challenge's .npz, to be used as prompts on a volume of `size`; *count is 0 when there are none, or the file is
+ * of another kind. *out is freed with vks_io_free. Objects in it are read as data, nothing is run.
+ * Errors: NOT_FOUND, CORRUPT (damaged, outside the volume, or it names a class that would have to be run), HOST_MEMORY. */
+VKS_API vks_status vks_io_read_boxes(const char *path, const uint32_t size[3], vks_io_box **out, size_t *count);
+VKS_API vks_status vks_io_read_boxes_memory(const void *data, size_t data_size, const uint32_t size[3], vks_io_box **out, size_t *count);
+
 /* A label map; a view of memory the caller owns. */
 typedef struct vks_label_map {
     const void *voxels;         /* in the order of vks_volume */

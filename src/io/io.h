@@ -51,6 +51,10 @@ vks_status io_read_jpeg(const struct io_source *source, vks_io_image *out);
 vks_status io_read_pnm(const struct io_source *source, vks_io_image *out);
 vks_status io_read_npy(const struct io_source *source, vks_io_image *out);
 
+/* An array of numbers; *is_u16: what the desc calls i16 has no sign. *data is vkr_free()d by the caller. (read_npy.c) */
+struct vkr_desc;
+vks_status io_parse_npy(const struct io_source *source, struct vkr_desc *desc, void **data, bool *is_u16);
+
 /* ---- writing pictures ---- */
 
 enum io_pixels { IO_GREY, IO_PALETTE, IO_RGB };     /* IO_PALETTE: 0 black, then io_colour(0), io_colour(1), ... */

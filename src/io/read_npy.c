@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* The runtime has no u16: such an array is parsed as i16, same bytes, from a copy with one letter changed. */
-static vks_status parse(const struct io_source *source, struct vkr_desc *desc, void **data, bool *is_u16)
+vks_status io_parse_npy(const struct io_source *source, struct vkr_desc *desc, void **data, bool *is_u16)
 {
     const size_t header = source->size < 200 ? source->size : 200;
     size_t at = 0;
@@ -59,7 +59,7 @@ vks_status io_read_npy(const struct io_source *source, vks_io_image *out)
     struct vkr_desc desc;
     void *data = NULL;
     bool is_u16;
-    VKS_TRY(parse(source, &desc, &data, &is_u16));
+    VKS_TRY(io_parse_npy(source, &desc, &data, &is_u16));
     vks_status status = take(source, &desc, is_u16, &data, &out->view);
     if (status != VKS_OK) {
         vkr_free(data);

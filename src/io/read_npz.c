@@ -1,14 +1,14 @@
 /* read_npz.c: volumes as the MedSAM challenges pack them: a zip of arrays, of which imgs, spacing, origin and direction are
- * looked at. Nothing is unpickled: an array of Python objects is refused. */
+ * looked at, and boxes by npz_boxes.c. */
 #include "io/npz.h"
+
+#include "io/npz_archive.h"
 
 #include "base/mem.h"
 #include "base/npy.h"
-#include "weights/zipdir.h"
 
 #include <math.h>
 #include <string.h>
-#include <zlib.h>
 
 bool npz_recognise(const unsigned char *head, size_t size)
 {
@@ -18,63 +18,14 @@ bool npz_recognise(const unsigned char *head, size_t size)
     return length > 4 && 30 + length <= size && memcmp(head + 30 + length - 4, ".npy", 4) == 0;
 }
 
-/* zipdir speaks of checkpoints; here the same is a damaged image. */
-static vks_status as_corrupt(vks_status status)
-{
-    char sentence[1024];
-    if (status != VKS_ERR_MODEL)
-        return status;
-    snprintf(sentence, sizeof sentence, "%s", vks_last_error());
-    return vks_fail(VKS_ERR_CORRUPT, "%s", sentence);
-}
-
-static vks_status inflate_entry(const char *name, const struct zipdir_entry *entry, const unsigned char *packed, unsigned char *out)
-{
-    z_stream inflater = { .next_in = (unsigned char *)(uintptr_t)packed, .avail_in = (uInt)entry->packed_size, .next_out = out,
-                          .avail_out = (uInt)entry->size };
-    VKS_REQUIRE(inflateInit2(&inflater, -MAX_WBITS) == Z_OK, VKS_ERR_HOST_MEMORY, "out of memory: inflating %s", name);
-    const int result = inflate(&inflater, Z_FINISH);
-    const bool is_whole = result == Z_STREAM_END && inflater.avail_out == 0;
-    inflateEnd(&inflater);
-    VKS_REQUIRE(is_whole, VKS_ERR_CORRUPT, "%s is damaged: an array in it cannot be inflated", name);
-    return VKS_OK;
-}
-
-/* Array `key`; *data stays NULL when there is none. vkr_free()d by the caller. */
-static vks_status read_array(const struct zipdir *zip, const char *key, struct vkr_desc *desc, void **data)
-{
-    char name[32];
-    snprintf(name, sizeof name, "%s.npy", key);
-    const struct zipdir_entry *entry = zipdir_find(zip, name, strlen(name));
-    const unsigned char *packed;
-    *data = NULL;
-    if (!entry)
-        return VKS_OK;
-    VKS_TRY(as_corrupt(zipdir_packed(zip, entry, &packed)));
-    if (entry->method == 0) {
-        VKS_REQUIRE(entry->packed_size == entry->size, VKS_ERR_CORRUPT, "%s is damaged: a stored array has two sizes", zip->label);
-        return vkr_npy_parse(packed, (size_t)entry->size, desc, data);
-    }
-    VKS_REQUIRE(entry->method == 8, VKS_ERR_CORRUPT, "%s is compressed in an unknown way (method %u)", zip->label, entry->method);
-    VKS_REQUIRE(entry->size > 0 && entry->size <= INT32_MAX && entry->size <= entry->packed_size * 1032 + 65536, VKS_ERR_CORRUPT,
-                "%s is damaged: an array claims %llu bytes in %llu", zip->label, (unsigned long long)entry->size,
-                (unsigned long long)entry->packed_size);
-    unsigned char *bytes;
-    VKS_TRY(vkr_alloc((size_t)entry->size, 1, "an array", (void **)&bytes));
-    vks_status status = inflate_entry(zip->label, entry, packed, bytes);
-    if (status == VKS_OK)
-        status = vkr_npy_parse(bytes, (size_t)entry->size, desc, data);
-    vkr_free(bytes);
-    return status;
-}
-
 /* `wanted` numbers; left alone when the array is not there. */
 static vks_status read_numbers(const struct zipdir *zip, const char *key, double *out, uint32_t wanted, bool *is_there)
 {
     struct vkr_desc desc;
     void *data;
     float values[9];
-    VKS_TRY(read_array(zip, key, &desc, &data));
+    bool is_u16;
+    VKS_TRY(npz_numbers(zip, key, &desc, &data, &is_u16));
     *is_there = data != NULL;
     if (!data)
         return VKS_OK;
@@ -113,7 +64,7 @@ static vks_status read_place(const struct zipdir *zip, vks_io_volume *out)
     return VKS_OK;
 }
 
-static vks_status take_images(const char *name, const struct vkr_desc *desc, void **data, vks_io_volume *out)
+static vks_status take_images(const char *name, const struct vkr_desc *desc, bool is_u16, void **data, vks_io_volume *out)
 {
     const bool is_colour = desc->rank == 3 && desc->dim[2] == 3 && desc->dtype == VKR_U8;
     VKS_REQUIRE(desc->rank == 2 || desc->rank == 3, VKS_ERR_CORRUPT, "%s: imgs has the shape %s; D x H x W and H x W x 3 are read", name,
@@ -122,7 +73,7 @@ static vks_status take_images(const char *name, const struct vkr_desc *desc, voi
     const uint64_t size[3] = { desc->dim[first + 1], desc->dim[first], first ? desc->dim[0] : 1 };
     size_t count;
     VKS_TRY(voxels_check_size(name, size, &count));
-    out->view.type = desc->dtype == VKR_U8 ? VKS_PIXEL_U8 : desc->dtype == VKR_I16 ? VKS_PIXEL_I16 : VKS_PIXEL_F32;
+    out->view.type = desc->dtype == VKR_U8 ? VKS_PIXEL_U8 : desc->dtype != VKR_I16 ? VKS_PIXEL_F32 : is_u16 ? VKS_PIXEL_U16 : VKS_PIXEL_I16;
     if (out->view.type == VKS_PIXEL_F32 && desc->dtype != VKR_F32) {
         void *floats;
         VKS_TRY(vkr_alloc(count, sizeof(float), "the voxels of a volume", &floats));
@@ -142,12 +93,13 @@ vks_status npz_read(const unsigned char *bytes, size_t size, const char *name, v
     struct zipdir zip;
     struct vkr_desc desc;
     void *data = NULL;
-    VKS_TRY(as_corrupt(zipdir_open(bytes, size, name, &zip)));
-    vks_status status = read_array(&zip, "imgs", &desc, &data);
+    bool is_u16 = false;
+    VKS_TRY(npz_open(bytes, size, name, &zip));
+    vks_status status = npz_numbers(&zip, "imgs", &desc, &data, &is_u16);
     if (status == VKS_OK && !data)
         status = vks_fail(VKS_ERR_CORRUPT, "%s holds no array \"imgs\"; .npz files of the MedSAM challenges are read", name);
     if (status == VKS_OK)
-        status = take_images(name, &desc, &data, out);
+        status = take_images(name, &desc, is_u16, &data, out);
     out->owned = data;
     out->view.voxels = data;
     if (status == VKS_OK)

@@ -27,9 +27,9 @@ static vks_status push_text(struct machine *m, unsigned length_size, bool is_tex
     struct pickle_value *value;
     VKS_TRY(machine_number(m, length_size, &length));
     VKS_TRY(machine_take(m, length, &bytes));
-    if (!is_text)
+    if (!is_text && m->purpose == PICKLE_CHECKPOINT)
         return machine_push(m, &opaque);
-    VKS_TRY(machine_push_new(m, PICKLE_TEXT, &value));
+    VKS_TRY(machine_push_new(m, is_text ? PICKLE_TEXT : PICKLE_BYTES, &value));
     value->text = (struct pickle_text){ (const char *)bytes, (size_t)length };
     return VKS_OK;
 }
@@ -73,6 +73,20 @@ static vks_status push_short_tuple(struct machine *m, uint32_t count)
     return push_tuple(m, items, count);
 }
 
+static vks_status append_pair(struct machine *m, struct pickle_value *to, const struct pickle_value *key,
+                              const struct pickle_value *value)
+{
+    struct pickle_pair *pair = vkr_arena_alloc(m->arena, sizeof *pair);
+    VKS_REQUIRE(pair, VKS_ERR_HOST_MEMORY, "out of memory: an item of a dictionary");
+    *pair = (struct pickle_pair){ key, value, NULL };
+    if (to->dict.last)
+        to->dict.last->next = pair;
+    else
+        to->dict.first = pair;
+    to->dict.last = pair;
+    return VKS_OK;
+}
+
 static vks_status set_items(struct machine *m, struct pickle_value **items, uint32_t count)
 {
     if (machine_above_mark(m) == 0 || count % 2 != 0)
@@ -81,33 +95,38 @@ static vks_status set_items(struct machine *m, struct pickle_value **items, uint
     if (dict->kind != PICKLE_DICT)
         return dict->kind == PICKLE_OPAQUE ? VKS_OK : machine_malformed(m, "keys and values for no dictionary");
     VKS_TRY(machine_spend(m, count));
-    for (uint32_t i = 0; i < count; i += 2) {
-        struct pickle_pair *pair = vkr_arena_alloc(m->arena, sizeof *pair);
-        VKS_REQUIRE(pair, VKS_ERR_HOST_MEMORY, "out of memory: an item of a dictionary");
-        *pair = (struct pickle_pair){ items[i], items[i + 1], NULL };
-        if (dict->dict.last)
-            dict->dict.last->next = pair;
-        else
-            dict->dict.first = pair;
-        dict->dict.last = pair;
-    }
+    for (uint32_t i = 0; i < count; i += 2)
+        VKS_TRY(append_pair(m, dict, items[i], items[i + 1]));
     return VKS_OK;
 }
 
-/* Items of a list or set: their content is never asked for. */
-static vks_status drop_items(struct machine *m)
+static vks_status push_list(struct machine *m)
 {
-    if (machine_above_mark(m) && m->stack[m->depth - 1]->kind == PICKLE_OPAQUE)
+    struct pickle_value *value;
+    return m->purpose == PICKLE_ARRAY ? machine_push_new(m, PICKLE_LIST, &value) : machine_push(m, &opaque);
+}
+
+/* Items of a set, or of a checkpoint's list, are dropped: their content is never asked for. */
+static vks_status add_items(struct machine *m, struct pickle_value **items, uint32_t count)
+{
+    struct pickle_value *to = machine_above_mark(m) ? m->stack[m->depth - 1] : NULL;
+    if (to && to->kind == PICKLE_OPAQUE)
         return VKS_OK;
-    return machine_malformed(m, "items without a list");
+    if (!to || to->kind != PICKLE_LIST)
+        return machine_malformed(m, "items without a list");
+    VKS_TRY(machine_spend(m, count));
+    for (uint32_t i = 0; i < count; i++)
+        VKS_TRY(append_pair(m, to, NULL, items[i]));
+    return VKS_OK;
 }
 
 static vks_status push_global(struct machine *m, struct pickle_text module, struct pickle_text name)
 {
-    const struct pickle_global *known = pickle_global_find(module, name);
-    VKS_REQUIRE(known, VKS_ERR_MODEL, "%s: this checkpoint wants to run %s.%s, and vkseg runs nothing that a file "
-                "names. Save only the weights: torch.save(model.state_dict(), \"new.pth\")", m->label,
-                WEIGHTS_SAFE(module.bytes, module.length), WEIGHTS_SAFE(name.bytes, name.length));
+    const struct pickle_global *known = pickle_global_find(m->purpose, module, name);
+    VKS_REQUIRE(known, VKS_ERR_MODEL, "%s: this %s wants to run %s.%s, and vkseg runs nothing that a file names. %s", m->label,
+                machine_subject(m), WEIGHTS_SAFE(module.bytes, module.length), WEIGHTS_SAFE(name.bytes, name.length),
+                m->purpose == PICKLE_ARRAY ? "Save numbers, or plain dictionaries of numbers"
+                                           : "Save only the weights: torch.save(model.state_dict(), \"new.pth\")");
     struct pickle_value *value;
     VKS_TRY(machine_push_new(m, PICKLE_GLOBAL, &value));
     value->global.known = known;
@@ -197,6 +216,11 @@ static vks_status reduce(struct machine *m)
         if (args->tuple.count != 3 || args->tuple.items[0]->kind != PICKLE_TENSOR)
             return machine_malformed(m, "a parameter without a tensor");
         return machine_push(m, args->tuple.items[0]);
+    case ROLE_CALL:
+        VKS_TRY(machine_push_new(m, PICKLE_CALL, &value));
+        value->call.known = callable->global.known;
+        value->call.args = args;
+        return VKS_OK;
     case ROLE_OPAQUE:
         return machine_push(m, &opaque);
     default:
@@ -204,9 +228,24 @@ static vks_status reduce(struct machine *m)
     }
 }
 
-static vks_status numbers(struct machine *m, unsigned char op)
+/* Big-endian, as struct.pack(">d") writes it. */
+static vks_status push_float(struct machine *m)
 {
     const unsigned char *bytes = NULL;
+    struct pickle_value *value;
+    uint64_t bits = 0;
+    VKS_TRY(machine_take(m, 8, &bytes));
+    if (m->purpose == PICKLE_CHECKPOINT)
+        return machine_push(m, &opaque);
+    VKS_TRY(machine_push_new(m, PICKLE_FLOAT, &value));
+    for (int i = 0; i < 8; i++)
+        bits = bits << 8 | bytes[i];
+    memcpy(&value->number, &bits, sizeof bits);
+    return VKS_OK;
+}
+
+static vks_status numbers(struct machine *m, unsigned char op)
+{
     uint64_t number;
     switch (op) {
     case 'N': return machine_push(m, &none);
@@ -221,9 +260,7 @@ static vks_status numbers(struct machine *m, unsigned char op)
         return push_integer(m, (int64_t)number);
     case 0x8a: return push_long(m, 1);
     case 0x8b: return push_long(m, 4);
-    default:                                                    /* 'G', a double */
-        VKS_TRY(machine_take(m, 8, &bytes));
-        return machine_push(m, &opaque);
+    default: return push_float(m);                              /* 'G' */
     }
 }
 
@@ -245,11 +282,12 @@ static vks_status containers(struct machine *m, unsigned char op)
     case ')': return push_tuple(m, NULL, 0);
     case 't': return push_tuple(m, items, count);
     case 0x85: case 0x86: case 0x87: return push_short_tuple(m, op - 0x84u);
-    case ']': case 0x8f: case 0x91: return machine_push(m, &opaque);
+    case ']': return push_list(m);
+    case 0x8f: case 0x91: return machine_push(m, &opaque);
     case 'a':
         VKS_TRY(machine_pop(m, &value));
-        return drop_items(m);
-    case 'e': case 0x90: return drop_items(m);
+        return add_items(m, &value, 1);
+    case 'e': case 0x90: return add_items(m, items, count);
     case '}': return machine_push_new(m, PICKLE_DICT, &value);
     case 'u': return set_items(m, items, count);
     default:                                                    /* 's' */
@@ -273,7 +311,11 @@ static vks_status objects(struct machine *m, unsigned char op)
         return reduce(m);
     default:                                                    /* 'b': attributes, such as _metadata, are dropped */
         VKS_TRY(machine_pop(m, &value));
-        return machine_above_mark(m) ? VKS_OK : machine_malformed(m, "attributes of nothing");
+        if (!machine_above_mark(m))
+            return machine_malformed(m, "attributes of nothing");
+        if (m->stack[m->depth - 1]->kind == PICKLE_CALL)
+            m->stack[m->depth - 1]->call.state = value;
+        return VKS_OK;
     }
 }
 
@@ -317,16 +359,17 @@ static vks_status step(struct machine *m)
     case 'c': case 0x93: case 'Q': case 'R': case 0x81: case 0x92: case 'b': return objects(m, op);
     case 0x80: case 0x95: case '(': case '0': case '1': case '2': case '.': return stack_words(m, op);
     default:
-        return vks_fail(VKS_ERR_MODEL, "%s: the pickle uses the instruction 0x%02x, which no checkpoint needs. "
-                        "Save the weights again with torch.save", m->label, op);
+        return vks_fail(VKS_ERR_MODEL, "%s: the pickle uses the instruction 0x%02x, which no %s needs. %s", m->label, op,
+                        machine_subject(m), m->purpose == PICKLE_ARRAY ? "Save it again with numpy"
+                                                                       : "Save the weights again with torch.save");
     }
 }
 
-vks_status pickle_read(const void *bytes, size_t size, const char *label, struct vkr_arena *arena,
-                       const struct pickle_value **root)
+vks_status pickle_read(const void *bytes, size_t size, enum pickle_purpose purpose, const char *label,
+                       struct vkr_arena *arena, const struct pickle_value **root)
 {
     struct machine m = { .begin = bytes, .at = bytes, .end = (const unsigned char *)bytes + size, .label = label,
-                         .arena = arena };
+                         .purpose = purpose, .arena = arena };
     vks_status status = VKS_OK;
     while (status == VKS_OK && !m.stopped)
         status = step(&m);

@@ -1,6 +1,6 @@
 /* pickle.h: Python's pickle as data. Builds a tree of values; calls nothing, imports nothing, evaluates nothing.
- * Known constructors of tensors and dictionaries become values, a short list of harmless types becomes OPAQUE, and a
- * pickle that names anything else is refused by that name. */
+ * Known constructors become values, a short list of harmless types becomes OPAQUE, and a pickle that names anything else
+ * is refused by that name. */
 #ifndef VKS_PICKLE_H
 #define VKS_PICKLE_H
 
@@ -10,7 +10,14 @@
 enum pickle_kind {
     PICKLE_NONE, PICKLE_BOOL, PICKLE_INT, PICKLE_TEXT, PICKLE_TUPLE, PICKLE_DICT, PICKLE_GLOBAL, PICKLE_STORAGE,
     PICKLE_TENSOR,
-    PICKLE_OPAQUE           /* a float, bytes, a list, a set, an optimizer's or numpy's object: of no use here */
+    PICKLE_FLOAT, PICKLE_BYTES, PICKLE_LIST, PICKLE_CALL,       /* of a PICKLE_ARRAY only */
+    PICKLE_OPAQUE           /* a set, an optimizer's object, in a checkpoint also the line above: of no use here */
+};
+
+/* What a pickle is: it decides which names it may mention and what of it is kept. */
+enum pickle_purpose {
+    PICKLE_CHECKPOINT,      /* tensors in dictionaries */
+    PICKLE_ARRAY            /* a numpy array of objects: numbers, texts, lists, dictionaries, arrays and their types */
 };
 
 struct pickle_text {
@@ -29,14 +36,19 @@ struct pickle_value {
     enum pickle_kind kind;
     union {
         int64_t integer;                            /* BOOL, INT */
-        struct pickle_text text;
+        double number;                              /* FLOAT */
+        struct pickle_text text;                    /* TEXT, BYTES */
         struct {
             struct pickle_value **items;
             size_t count;
         } tuple;
         struct {
             struct pickle_pair *first, *last;
-        } dict;                                     /* in the order of the pickle; a key may come twice */
+        } dict;                                     /* in the order of the pickle; a key may come twice. Of a LIST: no keys */
+        struct {
+            const struct pickle_global *known;
+            const struct pickle_value *args, *state;        /* a TUPLE; NULL when it has no state */
+        } call;                                     /* what Python would have called */
         struct {
             const struct pickle_global *known;
             struct pickle_text name;
@@ -56,8 +68,8 @@ struct pickle_value {
 
 /* Reads one pickle (protocols 2 to 5). The values live in `arena` and point into `bytes`. `label` opens every message.
  * Errors: MODEL (malformed, wants something that is not data, beyond the limits in pickle_machine.c), HOST_MEMORY. */
-vks_status pickle_read(const void *bytes, size_t size, const char *label, struct vkr_arena *arena,
-                       const struct pickle_value **root);
+vks_status pickle_read(const void *bytes, size_t size, enum pickle_purpose purpose, const char *label,
+                       struct vkr_arena *arena, const struct pickle_value **root);
 
 /* The last value under a text key of a DICT; NULL if absent. */
 const struct pickle_value *pickle_get(const struct pickle_value *dict, const char *key);

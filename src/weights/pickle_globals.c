@@ -1,4 +1,4 @@
-/* pickle_globals.c: the allowed names. What is OPAQUE holds data and nothing else when Python builds it, too; it occurs
+/* pickle_globals.c: the allowed names. What is OPAQUE in a checkpoint holds data and nothing else when Python builds it, too; it occurs
  * in optimizer state, training arguments and logs beside the weights. */
 #include "weights/pickle_globals.h"
 
@@ -67,6 +67,16 @@ static const struct pickle_global globals[] = {
     { "builtins bytearray", ROLE_OPAQUE, VKR_NONE },
 };
 
+/* An array of objects is put together by numpy's own two constructors; nothing else belongs into it. */
+static const struct pickle_global array_globals[] = {
+    { "numpy dtype", ROLE_CALL, VKR_NONE },
+    { "numpy ndarray", ROLE_CALL, VKR_NONE },
+    { "numpy.core.multiarray scalar", ROLE_CALL, VKR_NONE },
+    { "numpy.core.multiarray _reconstruct", ROLE_CALL, VKR_NONE },
+    { "numpy._core.multiarray scalar", ROLE_CALL, VKR_NONE },
+    { "numpy._core.multiarray _reconstruct", ROLE_CALL, VKR_NONE },
+};
+
 static bool matches(const char *pattern, struct pickle_text module, struct pickle_text name)
 {
     size_t length = strlen(pattern), star = pattern[length - 1] == '*', head = module.length;
@@ -76,10 +86,13 @@ static bool matches(const char *pattern, struct pickle_text module, struct pickl
     return (star ? name.length >= rest : name.length == rest) && memcmp(pattern + head + 1, name.bytes, rest) == 0;
 }
 
-const struct pickle_global *pickle_global_find(struct pickle_text module, struct pickle_text name)
+const struct pickle_global *pickle_global_find(enum pickle_purpose purpose, struct pickle_text module,
+                                               struct pickle_text name)
 {
-    for (size_t i = 0; i < sizeof globals / sizeof *globals; i++)
-        if (matches(globals[i].name, module, name))
-            return &globals[i];
+    const struct pickle_global *table = purpose == PICKLE_ARRAY ? array_globals : globals;
+    size_t count = purpose == PICKLE_ARRAY ? sizeof array_globals / sizeof *array_globals : sizeof globals / sizeof *globals;
+    for (size_t i = 0; i < count; i++)
+        if (matches(table[i].name, module, name))
+            return &table[i];
     return NULL;
 }

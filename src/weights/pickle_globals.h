@@ -1,4 +1,4 @@
-/* pickle_globals.h: the names that a checkpoint's pickle may mention. Everything else is refused. */
+/* pickle_globals.h: the names that a pickle may mention. Everything else is refused. */
 #ifndef VKS_PICKLE_GLOBALS_H
 #define VKS_PICKLE_GLOBALS_H
 
@@ -9,6 +9,7 @@ enum role {
     ROLE_TENSOR,                /* torch._utils._rebuild_tensor_v2 */
     ROLE_PARAMETER,             /* torch._utils._rebuild_parameter */
     ROLE_STORAGE,               /* part of a persistent id, never called */
+    ROLE_CALL,                  /* kept with its arguments, as it is written */
     ROLE_OPAQUE                 /* its result is of no use here */
 };
 
@@ -19,6 +20,7 @@ struct pickle_global {
 };
 
 /* NULL: not allowed */
-const struct pickle_global *pickle_global_find(struct pickle_text module, struct pickle_text name);
+const struct pickle_global *pickle_global_find(enum pickle_purpose purpose, struct pickle_text module,
+                                               struct pickle_text name);
 
 #endif

@@ -5,6 +5,11 @@
  * items, too. */
 enum { MAX_VALUES = 4 << 20, MAX_STACK = 1 << 20, MAX_MEMO = 4 << 20 };
 
+const char *machine_subject(const struct machine *m)
+{
+    return m->purpose == PICKLE_ARRAY ? "array" : "checkpoint";
+}
+
 vks_status machine_malformed(const struct machine *m, const char *what)
 {
     return vks_fail(VKS_ERR_MODEL, "%s: the pickle is malformed at byte %zu: %s. The file is damaged", m->label,
@@ -13,7 +18,8 @@ vks_status machine_malformed(const struct machine *m, const char *what)
 
 vks_status machine_beyond(const struct machine *m, const char *what)
 {
-    return vks_fail(VKS_ERR_MODEL, "%s: the pickle has too many %s for a checkpoint; it is refused", m->label, what);
+    return vks_fail(VKS_ERR_MODEL, "%s: the pickle has too many %s for a%s %s; it is refused", m->label, what,
+                    m->purpose == PICKLE_ARRAY ? "n" : "", machine_subject(m));
 }
 
 vks_status machine_take(struct machine *m, uint64_t size, const unsigned char **bytes)

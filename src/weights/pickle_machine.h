@@ -9,12 +9,16 @@
 struct machine {
     const unsigned char *begin, *at, *end;
     const char *label;
+    enum pickle_purpose purpose;
     struct vkr_arena *arena;
     struct pickle_value **stack, **memo;
     uint32_t *marks;                                    /* stack heights */
     uint32_t depth, stack_capacity, mark_count, mark_capacity, memo_count, memo_capacity, values;
     bool stopped;
 };
+
+/* "checkpoint" or "array", for messages. */
+const char *machine_subject(const struct machine *m);
 
 /* Failures: the pickle is broken here; the pickle is beyond what a checkpoint needs. */
 vks_status machine_malformed(const struct machine *m, const char *what);

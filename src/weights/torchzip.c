@@ -182,7 +182,7 @@ static vks_status read_all(struct archive *archive, struct vkr_arena *arena)
     VKS_TRY(find_pickle(archive, &entry));
     VKS_TRY(check_byteorder(archive));
     VKS_TRY(zipdir_data(&archive->zip, entry, &bytes));
-    VKS_TRY(pickle_read(bytes, (size_t)entry->size, archive->weights->label, arena, &root));
+    VKS_TRY(pickle_read(bytes, (size_t)entry->size, PICKLE_CHECKPOINT, archive->weights->label, arena, &root));
     VKS_TRY(unwrap(archive->weights, root, &dict));
     for (const struct pickle_pair *pair = dict->dict.first; pair; pair = pair->next)
         if (pair->key->kind == PICKLE_TEXT && pair->value->kind == PICKLE_TENSOR)

@@ -166,6 +166,16 @@ expect 2 'for volumes, and this is a single image' segment ct.pgm -m model.pth "
 expect 2 'NIfTI is for labels of volumes' segment ct.pgm -m model.pth --box 20,10,40,30 -o a.nii.gz
 expect 4 'cut off' segment cut.nii.gz -m model.pth "${box[@]}" -o a.nii
 
+npz=$root/tests/fuzz/corpus/npz
+expect 4 'wants to run posix.system, and vkseg runs nothing' segment "$npz/npz-boxes-hostile" -m model.pth -o a.nii
+expect 2 'nothing says what to segment' segment "$npz/npz-placed" -m model.pth -o a.nii
+expect 2 'nothing says what to segment' segment vol.nii -m model.pth -o a.nii
+expect 2 'lie on axial slices' segment "$npz/npz-boxes-objects" -m model.pth --axis sag -o a.nii
+echo '{"objects": [{"slice": 1, "slices": [2, 2], "box": [20, 10, 40, 30]}]}' >extent.json
+expect 2 "slice 1 is not among the object's, 2 to 2" segment vol.nii -m model.pth --prompts extent.json -o a.nii
+echo '{"objects": [{"slice": 1, "slices": [2], "box": [20, 10, 40, 30]}]}' >extent.json
+expect 2 'the first and the last slice' segment vol.nii -m model.pth --prompts extent.json -o a.nii
+
 model=${VKSEG_TEST_MODEL:-}
 table=$root/assets/models/demo.tsv
 if [ -z "$model" ] && [ -n "$vksegdev" ] && [ -x "$vksegdev" ] && [ -f "$table" ]; then
@@ -199,6 +209,19 @@ else
     expect 0 '' segment vol.nii "${run[@]}" --prompts p.json -o file.nii
     check "prompts from a file are the same" cmp one.nii file.nii
     expect 0 '"fraction"' segment vol.nii -m "$model" --family sam "${box[@]}" --propagate box -o j.nii --progress json
+    echo '{"objects": [{"slice": 1, "slices": [1, 2], "box": [20, 10, 40, 30]}]}' >extent.json
+    expect 0 '' segment vol.nii "${run[@]}" --prompts extent.json --propagate box -o extent.nii --json
+    check "an object stays on its slices" test "$(grep -c '"predicted_iou"' out)" -eq 2
+    expect 0 'note: 2 boxes in npz-boxes-objects are the prompts, followed' segment "$npz/npz-boxes-objects" \
+        -m "$model" --family sam -o boxes.nii.gz --json
+    check "slices 1 to 4, and slice 2" test "$(grep -c '"predicted_iou"' out)" -eq 5
+    check "the report says whose prompts" grep -q "\"prompts_from\": \"the volume's file\"" out
+    expect 0 '' segment "$npz/npz-boxes-objects" "${run[@]}" --propagate none -o middle.nii --json
+    check "the slices the boxes were drawn on" test "$(grep -c '"predicted_iou"' out)" -eq 2
+    expect 0 '' segment "$npz/npz-colour" "${run[@]}" -o colour.nii --json
+    check "the box of an image" test "$(grep -c '"predicted_iou"' out)" -eq 1
+    expect 0 '' segment "$npz/npz-boxes-objects" "${run[@]}" --box 0,0,3,3@1 -o own.nii --json
+    check "prompts of one's own go before" grep -q '"prompts_from": "the user"' out
     for delay in 0.1 0.3 0.6; do
         rm -f stop*
         command_line="segment of a volume, stopped after $delay s"

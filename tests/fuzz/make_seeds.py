@@ -7,7 +7,7 @@ import struct
 root = pathlib.Path(__file__).resolve().parent
 wanted = {'orient1-v1<q', 'oblique0-v2-both', 'int16-v1<', 'float32-v1>', 'scale-int16-v2>', 'rgb-v1', '4d-1-v2', 'flat-v1',
           'nrrd-int16-0-axes', 'nrrd-uint8-1-oblique', 'nrrd-rgb-0', 'nrrd-big', 'mha-int16-0-axes', 'mha-float32-1-oblique', 'mha-rgb-0',
-          'npz-volume', 'npz-placed', 'npz-colour'}
+          'npz-volume', 'npz-placed', 'npz-colour', 'npz-boxes-objects', 'npz-boxes-hostile'}
 
 
 def take(pack, folder_of):

@@ -3,6 +3,7 @@
 challenge packs them. Needs SimpleITK and numpy. The form of the pack is make_nifti.py's."""
 import gzip
 import io
+import os
 import pathlib
 import struct
 import sys
@@ -86,6 +87,23 @@ rgb = rng.integers(0, 256, (4, 6, 3)).astype(np.uint8)
 out = io.BytesIO()
 np.savez_compressed(out, imgs=rgb, boxes=np.array([[0, 1, 2, 3]]))
 record('npz-colour', out.getvalue(), rgb[None], np.array([[-1.0, 0, 0, 0], [0, -1, 0, 0], [0, 0, 1, 0]]))
+# Since 2025: dictionaries in an array of objects, numbers of Python's and numpy's; and one that would run a command.
+whole = {'z_min': np.int64(1), 'z_max': 4, 'z_mid': np.uint8(3), 'z_mid_x_min': 1.0, 'z_mid_y_min': np.float32(0),
+         'z_mid_x_max': np.int32(5), 'z_mid_y_max': np.int16(2)}
+plain = {'z_min': 2, 'z_max': 2, 'z_mid_x_min': 0, 'z_mid_y_min': 1, 'z_mid_x_max': 6, 'z_mid_y_max': 3}
+
+
+class Hostile:
+    def __reduce__(self):
+        return os.system, ('touch /tmp/vkseg-was-here',)
+
+
+deep = rng.integers(0, 60000, (5, 4, 7)).astype(np.uint16)
+for name, boxes in (('objects', [whole, plain]), ('hostile', [whole, Hostile()]), ('strange', [{'z_min': 1}]),
+                    ('outside', np.array([[0, 1, 0, 2, 9, 4]])), ('flat', np.array([[0, 1, 2, 3]])), ('none', np.zeros((0, 6)))):
+    out = io.BytesIO()
+    np.savez_compressed(out, imgs=deep, boxes=boxes)
+    record('npz-boxes-' + name, out.getvalue(), deep, np.array([[-1.0, 0, 0, 0], [0, -1, 0, 0], [0, 0, 1, 0]]))
 target = sys.argv[1] if len(sys.argv) > 1 else 'tests/io/data/volumes.pack.gz'
 with open(target, 'wb') as file:
     file.write(gzip.compress(b''.join(records), 9, mtime=0))

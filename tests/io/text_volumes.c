@@ -4,6 +4,7 @@
 #include "pack.h"
 
 #include <dirent.h>
+#include <unistd.h>
 
 static int open_pack(void **state)
 {
@@ -99,6 +100,63 @@ static void reads_detached_voxels(void **state)
     remove(scratch("header.mhd"));
 }
 
+#define NO_BOX { 0, 0, 0, 0, 0, 0, 0 }
+
+/* What the boxes of a record of the pack are; a sentence for those that are refused. */
+static const struct {
+    const char *name, *word;
+    uint32_t count;
+    vks_io_box first, last;
+} boxes_of[] = {
+    { "npz-volume", NULL, 1, { 0, 1, 2, 3, 0, 4, 2 }, { 0, 1, 2, 3, 0, 4, 2 } },
+    { "npz-colour", NULL, 1, { 0, 1, 2, 3, 0, 0, 0 }, { 0, 1, 2, 3, 0, 0, 0 } },
+    { "npz-placed", NULL, 0, NO_BOX, NO_BOX },
+    { "npz-boxes-objects", NULL, 2, { 1, 0, 5, 2, 1, 4, 3 }, { 0, 1, 6, 3, 2, 2, 2 } },
+    { "npz-boxes-none", NULL, 0, NO_BOX, NO_BOX },
+    { "npz-boxes-hostile", "wants to run posix.system", 0, NO_BOX, NO_BOX },
+    { "npz-boxes-strange", "has no number z_mid_x_min", 0, NO_BOX, NO_BOX },
+    { "npz-boxes-outside", "goes from 1 to 9 along y, where the image has 4", 0, NO_BOX, NO_BOX },
+    { "npz-boxes-flat", "boxes has the shape [1, 4]", 0, NO_BOX, NO_BOX },
+    { "mha-int16-0-axes", NULL, 0, NO_BOX, NO_BOX },
+};
+
+static bool same_box(const vks_io_box *a, const vks_io_box *b)
+{
+    return a->x0 == b->x0 && a->y0 == b->y0 && a->x1 == b->x1 && a->y1 == b->y1 && a->first == b->first && a->last == b->last &&
+           a->slice == b->slice;
+}
+
+static void reads_boxes_as_data(void **state)
+{
+    (void)state;
+    struct record record;
+    unsigned found = 0;
+    for (const unsigned char *at = NULL; next(&at, &record);) {
+        for (size_t i = 0; i < sizeof boxes_of / sizeof *boxes_of; i++) {
+            vks_io_box *boxes = NULL;
+            size_t count = 7;
+            if (strcmp(record.name, boxes_of[i].name) != 0)
+                continue;
+            found++;
+            const vks_status status = vks_io_read_boxes_memory(record.file, record.bytes, record.size, &boxes, &count);
+            if (boxes_of[i].word) {
+                if (status != VKS_ERR_CORRUPT || !strstr(vks_last_error(), boxes_of[i].word))
+                    fail_msg("%s: \"%s\" without \"%s\"", record.name, vks_last_error(), boxes_of[i].word);
+                assert_null(boxes);
+                continue;
+            }
+            assert_ok(status);
+            assert_int_equal(count, boxes_of[i].count);
+            assert_true(!count || same_box(&boxes[0], &boxes_of[i].first));
+            assert_true(!count || same_box(&boxes[count - 1], &boxes_of[i].last));
+            vks_io_free(boxes);
+        }
+        free((void *)record.voxels);
+    }
+    assert_int_equal(found, sizeof boxes_of / sizeof *boxes_of);
+    assert_int_not_equal(access("/tmp/vkseg-was-here", F_OK), 0);
+}
+
 static void seeds_break_nothing(void **state)
 {
     (void)state;
@@ -125,6 +183,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(reads_as_simpleitk_does), cmocka_unit_test(refuses_cut_files),
                                         cmocka_unit_test(refuses_lies), cmocka_unit_test(reads_detached_voxels),
+                                        cmocka_unit_test(reads_boxes_as_data),
                                         cmocka_unit_test(seeds_break_nothing) };
     return cmocka_run_group_tests_name("text_volumes", tests, open_pack, close_pack);
 }

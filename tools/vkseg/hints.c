@@ -2,7 +2,6 @@
 #include "hints.h"
 
 #include "message.h"
-#include "vkseg/vkseg_io.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,7 +33,10 @@ int hints_add(struct hints *hints, const vks_prompt *prompt, int32_t slice, cons
         int32_t *slices = realloc(hints->slices, capacity * sizeof *slices);
         if (slices)
             hints->slices = slices;
-        if (!prompts || !origins || !mask_paths || !slices)
+        struct extent *extents = realloc(hints->extents, capacity * sizeof *extents);
+        if (extents)
+            hints->extents = extents;
+        if (!prompts || !origins || !mask_paths || !slices || !extents)
             return fail(NO_MEMORY, NULL, "no memory for the prompts.");
         hints->capacity = capacity;
     }
@@ -47,6 +49,7 @@ int hints_add(struct hints *hints, const vks_prompt *prompt, int32_t slice, cons
     }
     hints->prompts[hints->count] = *prompt;
     hints->slices[hints->count] = slice;
+    hints->extents[hints->count] = (struct extent){ -1, -1 };
     snprintf(hints->origins[hints->count], sizeof *hints->origins, "%s", origin);
     hints->mask_paths[hints->count++] = path;
     if (prompt->object >= hints->objects)
@@ -57,9 +60,47 @@ int hints_add(struct hints *hints, const vks_prompt *prompt, int32_t slice, cons
 int hints_check_flat(const struct hints *hints)
 {
     for (size_t i = 0; i < hints->count; i++) {
-        if (hints->slices[i] >= 0)
+        if (hints->slices[i] >= 0 || hints->extents[i].first >= 0)
             return fail(BAD_USAGE, "Leave out the @ and what follows.",
                         "%s: '@slice' is for volumes, and this is a single image.", hints->origins[i]);
+    }
+    return 0;
+}
+
+void hints_set_extent(struct hints *hints, uint32_t object, struct extent extent)
+{
+    for (size_t i = 0; i < hints->count; i++) {
+        if (hints->prompts[i].object == object)
+            hints->extents[i] = extent;
+    }
+}
+
+struct extent hints_extent(const struct hints *hints, uint32_t object)
+{
+    for (size_t i = 0; i < hints->count; i++) {
+        if (hints->prompts[i].object == object)
+            return hints->extents[i];
+    }
+    return (struct extent){ -1, -1 };
+}
+
+/* A box around a single row or column of pixels says something, one without an area does not. */
+int hints_from_boxes(struct hints *hints, const vks_io_box *boxes, size_t count)
+{
+    char origin[96];
+    for (size_t i = 0; i < count; i++) {
+        const vks_io_box *box = &boxes[i];
+        vks_prompt prompt = { .kind = VKS_PROMPT_BOX,
+                              .object = (uint32_t)i,
+                              .x0 = box->x0,
+                              .y0 = box->y0,
+                              .x1 = box->x1 > box->x0 ? box->x1 : box->x0 + 1,
+                              .y1 = box->y1 > box->y0 ? box->y1 : box->y0 + 1 };
+        snprintf(origin, sizeof origin, "box %zu of the file", i + 1);
+        int code = hints_add(hints, &prompt, (int32_t)box->slice, origin, NULL);
+        if (code)
+            return code;
+        hints_set_extent(hints, (uint32_t)i, (struct extent){ (int32_t)box->first, (int32_t)box->last });
     }
     return 0;
 }
@@ -205,12 +246,22 @@ static int read_options(const struct args *args, struct hints *out)
     return 0;
 }
 
+static int count_options(const struct args *args)
+{
+    return args_count(args, "point") + args_count(args, "box") + args_count(args, "mask-prompt") +
+           args_count(args, "object");
+}
+
+int hints_given(const struct args *args)
+{
+    return args_count(args, "prompts") + count_options(args) > 0;
+}
+
 int hints_read(const struct args *args, struct hints *out)
 {
     *out = (struct hints){ 0 };
     const char *file = args_value(args, "prompts");
-    int others = args_count(args, "point") + args_count(args, "box") + args_count(args, "mask-prompt") +
-                 args_count(args, "object");
+    int others = count_options(args);
     if (file && others)
         return fail(BAD_USAGE, "Put all prompts into the file, or all on the command line.",
                     "--prompts cannot be mixed with --point, --box, --mask-prompt or --object.");
@@ -232,6 +283,7 @@ void hints_free(struct hints *hints)
     free(hints->origins);
     free(hints->mask_paths);
     free(hints->slices);
+    free(hints->extents);
     *hints = (struct hints){ 0 };
 }
 

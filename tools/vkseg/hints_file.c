@@ -1,6 +1,7 @@
 /* hints_file.c: prompts from a JSON file:
- *   {"objects": [{"box": [x0, y0, x1, y1], "points": [[x, y], [x, y, 0]], "mask": "logits.npy", "slice": 9}, ...]}
- * "slice" is for volumes.
+ *   {"objects": [{"box": [x0, y0, x1, y1], "points": [[x, y], [x, y, 0]], "mask": "logits.npy", "slice": 9,
+ *     "slices": [4, 12]}, ...]}
+ * "slice" and "slices" (that the object may be on) are for volumes.
  * A key that is not known is a mistake, not something to skip.
  */
 #include "hints.h"
@@ -104,9 +105,23 @@ static int read_mask(struct hints *hints, const struct place *at, const json_t *
     return code;
 }
 
+static int read_extent(struct hints *hints, const struct place *at, const json_t *slices)
+{
+    double values[2];
+    if (!slices)
+        return 0;
+    if (!read_list(slices, 2, 2, values) || !(values[0] >= 0 && values[0] <= values[1] && values[1] <= 32767) ||
+        values[0] != floor(values[0]) || values[1] != floor(values[1]))
+        return fail(BAD_USAGE, ADVICE,
+                    "%s: object %u: \"slices\" is the first and the last slice, counted from 0: [4, 12].", at->file,
+                    at->object + 1);
+    hints_set_extent(hints, at->object, (struct extent){ (int32_t)values[0], (int32_t)values[1] });
+    return 0;
+}
+
 static int read_object(struct hints *hints, struct place *at, json_t *object)
 {
-    static const char *const keys[] = { "box", "points", "mask", "slice", NULL };
+    static const char *const keys[] = { "box", "points", "mask", "slice", "slices", NULL };
     const char *key;
     json_t *value;
     size_t before = hints->count;
@@ -126,7 +141,7 @@ static int read_object(struct hints *hints, struct place *at, json_t *object)
             code = read_points(hints, at, value);
         } else if (strcmp(key, "mask") == 0) {
             code = read_mask(hints, at, value);
-        } else if (strcmp(key, "slice") != 0) {
+        } else if (strcmp(key, "slice") != 0 && strcmp(key, "slices") != 0) {
             const char *near = closest(key, keys);
             code = fail(BAD_USAGE, ADVICE, "%s: object %u has an unknown key \"%.40s\"%s%s.", at->file, at->object + 1,
                         key, near ? "; did you mean " : "", near ? near : "");
@@ -136,7 +151,7 @@ static int read_object(struct hints *hints, struct place *at, json_t *object)
     }
     if (hints->count == before)
         return fail(BAD_USAGE, ADVICE, "%s: object %u has no prompt.", at->file, at->object + 1);
-    return 0;
+    return read_extent(hints, at, json_object_get(object, "slices"));
 }
 
 int hints_read_file(struct hints *hints, const char *path)

@@ -126,6 +126,9 @@ static json_t *describe_hints(const struct hints *hints)
                 continue;
             if (hints->slices[i] >= 0)
                 json_object_set_new(object, "slice", json_integer(hints->slices[i]));
+            if (hints->extents[i].first >= 0)
+                json_object_set_new(object, "slices",
+                                    json_pack("[i,i]", (int)hints->extents[i].first, (int)hints->extents[i].last));
             if (prompt->kind == VKS_PROMPT_POINT)
                 json_array_append_new(
                     points, json_pack("[o,o,i]", coordinate(prompt->x0), coordinate(prompt->y0), (int)prompt->label));

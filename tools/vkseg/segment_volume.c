@@ -29,6 +29,7 @@ struct job {
     struct slices slices;
     vks_io_volume volume;
     struct output outputs[OUT_COUNT];
+    int has_own_boxes; /* the prompts are the boxes of the file */
     double began;
 };
 
@@ -95,6 +96,45 @@ static int place_hints(struct job *job)
     return hints_check(&job->hints, cut->width, cut->height);
 }
 
+/* Extents come from files; a prompt outside of its object's is a mistake. */
+static int check_extents(const struct job *job)
+{
+    for (size_t i = 0; i < job->hints.count; i++) {
+        struct extent extent = job->hints.extents[i];
+        int32_t slice = job->hints.slices[i];
+        if (extent.first >= 0 && (slice < extent.first || slice > extent.last))
+            return fail(BAD_USAGE, NULL, "%s: slice %d is not among the object's, %d to %d.", job->hints.origins[i],
+                        slice, extent.first, extent.last);
+    }
+    return 0;
+}
+
+/* Without prompts on the command line the boxes of the file are the prompts, and each is followed through the slices it
+ * spans unless --propagate says otherwise. */
+static int take_boxes(struct job *job)
+{
+    vks_io_box *boxes = NULL;
+    size_t count = 0;
+    vks_status status = vks_io_read_boxes(job->path, job->volume.view.size, &boxes, &count);
+    if (status)
+        return fail_status(status, STAGE_INPUT, job->path);
+    if (!count)
+        return hints_read(job->args, &job->hints);
+    int code = hints_from_boxes(&job->hints, boxes, count);
+    vks_io_free(boxes);
+    if (!code && job->cut.axis != VKS_AXIS_AXIAL)
+        code = fail(BAD_USAGE, "Leave --axis out, or give prompts of your own.", "the boxes of %s lie on axial slices.",
+                    base_name(job->path));
+    if (code)
+        return code;
+    job->has_own_boxes = 1;
+    if (!args_value(job->args, "propagate"))
+        job->slices.does_propagate = job->cut.count > 1;
+    note("note: %zu box%s in %s %s the prompts%s", count, count == 1 ? "" : "es", base_name(job->path),
+         count == 1 ? "is" : "are", job->slices.does_propagate ? ", followed through the slices they span" : "");
+    return 0;
+}
+
 static int open_volume(struct job *job)
 {
     vks_io_volume_params params;
@@ -114,7 +154,7 @@ static int open_volume(struct job *job)
 
 static int prepare(struct job *job)
 {
-    int code = hints_read(job->args, &job->hints);
+    int code = hints_given(job->args) ? hints_read(job->args, &job->hints) : 0;
     if (!code)
         code = args_expect_words(job->args, 1, "segment", USAGE);
     if (!code)
@@ -125,8 +165,12 @@ static int prepare(struct job *job)
         code = check_outputs(job);
     if (!code)
         code = open_volume(job);
+    if (!code && !hints_given(job->args))
+        code = take_boxes(job);
     if (!code)
         code = place_hints(job);
+    if (!code)
+        code = check_extents(job);
     if (!code)
         code = hints_load_masks(&job->hints);
     if (!code)
@@ -266,6 +310,7 @@ static json_t *make_report(const struct job *job)
                         json_string(job->slices.has_memory       ? "memory"
                                     : job->slices.does_propagate ? "box"
                                                                  : "none"));
+    json_object_set_new(document, "prompts_from", json_string(job->has_own_boxes ? "the volume's file" : "the user"));
     json_object_set_new(document, "slices_encoded", json_integer(job->slices.encoded));
     json_object_set_new(document, "slices_reused", json_integer(job->slices.reused));
     json_object_set_new(document, "complete", json_boolean(!job->slices.was_stopped));

@@ -167,6 +167,7 @@ static vks_prompt box_around(const struct slices *slices, const uint32_t box[4])
 /* From the mask on `from` towards `to`, which is included. */
 struct walk {
     uint32_t object, from, to;
+    int is_named;          /* the user said how far: an empty mask does not end it */
     uint32_t box[4];       /* around the mask before */
     uint64_t area;         /* of the mask before */
     const vks_prompt *own; /* the user's box on the slice it began from, NULL if there is none */
@@ -174,7 +175,7 @@ struct walk {
 
 static vks_status step(struct slices *slices, struct walk *walk, uint32_t slice, int *goes_on, int *code)
 {
-    int is_named = slices->cut->is_range;
+    int is_named = walk->is_named;
     vks_prompt prompt = walk->area ? box_around(slices, walk->box) : *walk->own;
     struct frame frame;
     prompt.object = 0;
@@ -200,7 +201,7 @@ static vks_status step(struct slices *slices, struct walk *walk, uint32_t slice,
 
 static vks_status walk_to(struct slices *slices, struct walk walk, int *code)
 {
-    int goes_on = walk.area || (slices->cut->is_range && walk.own);
+    int goes_on = walk.area || (walk.is_named && walk.own);
     for (int64_t at = walk.from; goes_on && at != (int64_t)walk.to;) {
         at += walk.to > walk.from ? 1 : -1;
         vks_status status = step(slices, &walk, (uint32_t)at, &goes_on, code);
@@ -240,6 +241,17 @@ static size_t gather(const struct hints *hints, uint32_t object, int64_t slice, 
     return count;
 }
 
+/* The slices an object may be on; non-zero when the user said so. */
+static int reach(const struct slices *slices, uint32_t object, uint32_t *first, uint32_t *last)
+{
+    struct extent extent = hints_extent(slices->hints, object);
+    const struct cut *cut = slices->cut;
+    int is_said = extent.first >= 0;
+    *first = is_said && (uint32_t)extent.first > cut->first ? (uint32_t)extent.first : cut->first;
+    *last = is_said && (uint32_t)extent.last < cut->last ? (uint32_t)extent.last : cut->last;
+    return is_said || cut->is_range;
+}
+
 /* Slices between two prompted ones go to the nearer. */
 static vks_status run_key(struct slices *slices, uint32_t object, int64_t before, int64_t key, vks_prompt *prompts,
                           int *code)
@@ -252,13 +264,15 @@ static vks_status run_key(struct slices *slices, uint32_t object, int64_t before
     if (!status)
         *code = accept(slices, object, (uint32_t)key, &frame, 1);
     struct walk walk = { .object = object, .from = (uint32_t)key, .area = frame.area, .own = own };
+    uint32_t first, last;
+    walk.is_named = reach(slices, object, &first, &last);
     memcpy(walk.box, frame.box, sizeof walk.box);
     frame_free(&frame);
     if (status || *code || !slices->does_propagate)
         return status;
-    walk.to = after < 0 ? slices->cut->last : (uint32_t)((key + after) / 2);
+    walk.to = after < 0 ? last : (uint32_t)((key + after) / 2);
     status = walk_to(slices, walk, code);
-    walk.to = before < 0 ? slices->cut->first : (uint32_t)((before + key) / 2 + 1);
+    walk.to = before < 0 ? first : (uint32_t)((before + key) / 2 + 1);
     if (!status && !*code && !interrupt_code() && walk.to <= key)
         status = walk_to(slices, walk, code);
     return status;
@@ -284,11 +298,14 @@ static uint32_t count_expected(const struct slices *slices)
 {
     uint32_t count = 0;
     for (uint32_t object = 0; object < slices->hints->objects; object++) {
+        uint32_t first, last;
+        reach(slices, object, &first, &last);
         for (int64_t key = next_key(slices->hints, object, -1); key >= 0 && !slices->does_propagate;
              key = next_key(slices->hints, object, key))
             count++;
+        count += slices->does_propagate ? last - first + 1 : 0;
     }
-    return slices->does_propagate ? slices->hints->objects * (slices->cut->last - slices->cut->first + 1) : count;
+    return count;
 }
 
 int slices_run(struct slices *slices)

@@ -98,7 +98,10 @@ static int accept_all(struct memory *memory, uint32_t slice, int backwards, cons
     size_t pixels = (size_t)masks->width * masks->height;
     for (uint32_t object = 0; object < slices->hints->objects; object++) {
         uint32_t key = nearest(slices->hints, object, slice), number = memory->number[object];
+        struct extent extent = hints_extent(slices->hints, object);
         if (backwards != (key > slice))
+            continue;
+        if (extent.first >= 0 && ((int64_t)slice < extent.first || (int64_t)slice > extent.last))
             continue;
         int code =
             slices_accept(slices, object, slice, masks->mask + number * pixels, masks->iou[number], key == slice);
