@@ -64,7 +64,7 @@ room("src/io/dicom_(shim|seg)\\.cpp" "src/io/dicom_shim\\.h" "<(gdcm[A-Za-z]+\\.
   "<gdcm[A-Za-z]+\\.h>")
 room("src/io/.*" "runtime/base/.*" "src/io/.*" "src/weights/(zipdir|pickle|pickle_globals)\\.h" "${PUBLIC}"
   "include/vkseg/vkseg_io\\.h"
-  "<(png|jpeglib|jerror|jansson|zlib|stb_image|stb/stb_image|nifti/nifti2_io)\\.h>")
+  "<(png|jpeglib|jerror|tiffio|jansson|zlib|stb_image|stb/stb_image|nifti/nifti2_io)\\.h>")
 
 room("tools/vkseg/.*" "tools/vkseg/.*" "${PUBLIC}" "include/vkseg/vkseg_io\\.h" "<jansson\\.h>")
 room("tests/install/.*" "<vkseg/.*>" "include/vkseg/.*")

@@ -20,9 +20,10 @@ typedef struct vks_io_image {
     void *owned;
 } vks_io_image;
 
-/* Reads PNG, JPEG, BMP, TGA, PNM (8 and 16 bit, grey, palette, RGB, alpha) and .npy (H x W or H x W x 3, u8, u16, i16, f32),
- * recognised by content. At most 32768 pixels a side and 2^28 pixels. CMYK JPEG is refused.
- * Errors: NOT_FOUND, CORRUPT (malformed, unsupported or too large; the sentence says which), HOST_MEMORY. */
+/* Reads PNG, JPEG, BMP, TGA, PNM (8 and 16 bit, grey, palette, RGB, alpha), TIFF of one page (these and signed 16 bit and
+ * float, in builds with libtiff) and .npy (H x W or H x W x 3, u8, u16, i16, f32), recognised by content. At most 32768 pixels
+ * a side and 2^28 pixels. CMYK JPEG is refused. Errors: NOT_FOUND, CORRUPT (malformed, unsupported or too large; the sentence
+ * says which), UNSUPPORTED (TIFF in a build without), HOST_MEMORY. */
 VKS_API vks_status vks_io_read_image(const char *path, vks_io_image *out);
 VKS_API vks_status vks_io_read_image_memory(const void *data, size_t size, vks_io_image *out);
 VKS_API void vks_io_image_free(vks_io_image *image);
@@ -103,7 +104,7 @@ VKS_API vks_status vks_io_read_volume_memory(const void *data, size_t size, cons
                                              vks_io_volume *out);
 VKS_API void vks_io_volume_free(vks_io_volume *volume);
 
-/* Reads a label map: any volume, PNG masks (grey values or palette indices as stored, no colour), .npy of [H, W], of masks of
+/* Reads a label map: any volume, PNG masks (grey values or palette indices as stored, no colour), grey TIFF, .npy of [H, W], of masks of
  * 0 and 1 [N, H, W] (label k + 1 where mask k is set, later ones on top), or of a volume's slices [D, H, W]. Pictures have
  * a spacing of 1 and no place in a patient. vks_volume_labels gives the values. */
 VKS_API vks_status vks_io_read_labels(const char *path, const vks_io_volume_params *params, vks_io_volume *out);

@@ -35,7 +35,7 @@ vks_status io_read_file(const char *path, unsigned char **bytes, size_t *size);
 
 struct io_source { const unsigned char *bytes; size_t size; const char *name; };    /* `name` begins the sentences */
 
-enum io_kind { IO_PNG, IO_JPEG, IO_BMP, IO_TGA, IO_PNM, IO_NPY };
+enum io_kind { IO_PNG, IO_JPEG, IO_BMP, IO_TGA, IO_PNM, IO_NPY, IO_TIFF };
 
 /* Recognises the kind by content. Errors: CORRUPT; the sentence names other kinds it knows. (sniff.c) */
 vks_status io_sniff(const struct io_source *source, enum io_kind *kind);
@@ -47,6 +47,8 @@ vks_status io_check_whole(const struct io_source *source, enum io_kind kind);
 vks_status io_check_size(const struct io_source *source, uint64_t width, uint64_t height);
 
 vks_status io_read_stb(const struct io_source *source, const char *format, vks_io_image *out);
+/* UNSUPPORTED in a build without libtiff. */
+vks_status io_read_tiff(const struct io_source *source, vks_io_image *out);
 vks_status io_read_jpeg(const struct io_source *source, vks_io_image *out);
 vks_status io_read_pnm(const struct io_source *source, vks_io_image *out);
 vks_status io_read_npy(const struct io_source *source, vks_io_image *out);

@@ -7,7 +7,7 @@
 
 static vks_status read_source(const struct io_source *source, vks_io_image *out)
 {
-    static const char *const names[] = { "png", "jpeg", "bmp", "tga", "pnm", "npy" };
+    static const char *const names[] = { "png", "jpeg", "bmp", "tga", "pnm", "npy", "tiff" };
     vks_io_image made = { .owned = NULL };
     enum io_kind kind;
     VKS_TRY(io_sniff(source, &kind));
@@ -18,6 +18,8 @@ static vks_status read_source(const struct io_source *source, vks_io_image *out)
         VKS_TRY(io_read_jpeg(source, &made));
     else if (kind == IO_NPY)
         VKS_TRY(io_read_npy(source, &made));
+    else if (kind == IO_TIFF)
+        VKS_TRY(io_read_tiff(source, &made));
     else
         VKS_TRY(io_read_stb(source, names[kind], &made));
     memcpy(made.format, names[kind], strlen(names[kind]) + 1);

@@ -147,13 +147,26 @@ static vks_status read_array(const struct io_source *source, vks_io_volume *out)
     return VKS_OK;
 }
 
+static vks_status read_tiff(const struct io_source *source, vks_io_volume *out)
+{
+    vks_io_image image = { .owned = NULL };
+    VKS_TRY(io_read_tiff(source, &image));
+    out->owned = image.owned;
+    VKS_REQUIRE(image.view.channels == 1, VKS_ERR_CORRUPT, "%s is a colour picture, not labels; a mask is grey", source->name);
+    out->view = (vks_volume){ .type = image.view.type, .size = { image.view.width, image.view.height, 1 } };
+    memcpy(out->format, "tiff", 5);
+    return VKS_OK;
+}
+
 static vks_status read_picture(const struct io_source *source, vks_io_volume *out)
 {
     enum io_kind kind;
     VKS_TRY(io_sniff(source, &kind));
-    VKS_REQUIRE(kind == IO_PNG || kind == IO_NPY, VKS_ERR_CORRUPT,
-                "%s is no label map: .nii.gz, .nii, .png and .npy are read; JPEG and others change or lack labels", source->name);
-    if (kind == IO_NPY) {
+    VKS_REQUIRE(kind == IO_PNG || kind == IO_NPY || kind == IO_TIFF, VKS_ERR_CORRUPT,
+                "%s is no label map: .nii.gz, .nii, .png, .tif and .npy are read; JPEG and others change or lack labels", source->name);
+    if (kind == IO_TIFF) {
+        VKS_TRY(read_tiff(source, out));
+    } else if (kind == IO_NPY) {
         VKS_TRY(read_array(source, out));
     } else {
         struct png_reader reader = { .source = *source };

@@ -18,14 +18,16 @@ static const struct { struct magic magic; enum io_kind kind; } readable[] = {
     { { 0, 2, "BM", "BMP" }, IO_BMP },
     { { 0, 2, "P5", "PNM" }, IO_PNM },
     { { 0, 2, "P6", "PNM" }, IO_PNM },
+    { { 0, 4, "II*\0", "TIFF" }, IO_TIFF },
+    { { 0, 4, "MM\0*", "TIFF" }, IO_TIFF },
+    { { 0, 4, "II+\0", "TIFF" }, IO_TIFF },        /* BigTIFF */
+    { { 0, 4, "MM\0+", "TIFF" }, IO_TIFF },
 };
 
 static const struct magic strangers[] = {
     { 128, 4, "DICM", "a DICOM file" },
     { 344, 4, "n+1", "a NIfTI volume" },
     { 0, 2, "\x1f\x8b", "a gzip file (perhaps a NIfTI volume)" },
-    { 0, 4, "II*\0", "a TIFF file" },
-    { 0, 4, "MM\0*", "a TIFF file" },
     { 0, 4, "GIF8", "a GIF file" },
     { 8, 4, "WEBP", "a WebP file" },
     { 4, 4, "ftyp", "a HEIF or video file" },
@@ -67,7 +69,7 @@ vks_status io_sniff(const struct io_source *source, enum io_kind *kind)
         VKS_REQUIRE(!matches(source, &strangers[i]), VKS_ERR_CORRUPT,
                     "%s is %s, which is not read as an image; convert it to PNG", source->name, strangers[i].name);
     VKS_REQUIRE(could_be_tga(source), VKS_ERR_CORRUPT,
-                "%s is no image of a known kind; PNG, JPEG, BMP, TGA, PNM and .npy are read", source->name);
+                "%s is no image of a known kind; PNG, JPEG, BMP, TGA, TIFF, PNM and .npy are read", source->name);
     *kind = IO_TGA;
     return VKS_OK;
 }

@@ -215,6 +215,7 @@ vks_status io_check_whole(const struct io_source *source, enum io_kind kind)
         return whole_tga(source);
     case IO_PNM:
     case IO_NPY:
+    case IO_TIFF:
         break;                  /* their readers see to it */
     }
     return VKS_OK;

@@ -176,6 +176,22 @@ expect 2 "slice 1 is not among the object's, 2 to 2" segment vol.nii -m model.pt
 echo '{"objects": [{"slice": 1, "slices": [2], "box": [20, 10, 40, 30]}]}' >extent.json
 expect 2 'the first and the last slice' segment vol.nii -m model.pth --prompts extent.json -o a.nii
 
+images=$root/tests/fuzz/corpus/image
+expect 0 '' preview "$images/grey16.png" -o sixteen.png
+tiff=
+if "$vkseg" preview "$images/grey16.tif" -o no.png 2>&1 | grep -q 'made without libtiff'; then
+    skip 'this build reads no TIFF'
+else
+    tiff=yes
+    expect 0 '' preview "$images/grey16.tif" -o tiff.png
+    check "TIFF and PNG of 16 bits look the same" cmp sixteen.png tiff.png
+    expect 0 '' preview "$images/grey16.tif" --window 20000,30000 --labels "$images/grey.png" -o windowed.png
+    check "the window and the labels show" bash -c '! cmp -s tiff.png windowed.png'
+    expect 4 'holds 2 pages' preview "$images/pages.tif" -o no.png
+fi
+expect 2 'is for volumes' preview "$images/grey16.png" --planes -o no.png
+expect 4 'does not have the size' preview ct.pgm --labels "$images/grey.png" -o no.png
+
 model=${VKSEG_TEST_MODEL:-}
 table=$root/assets/models/demo.tsv
 if [ -z "$model" ] && [ -n "$vksegdev" ] && [ -x "$vksegdev" ] && [ -f "$table" ]; then
@@ -222,6 +238,13 @@ else
     check "the box of an image" test "$(grep -c '"predicted_iou"' out)" -eq 1
     expect 0 '' segment "$npz/npz-boxes-objects" "${run[@]}" --box 0,0,3,3@1 -o own.nii --json
     check "prompts of one's own go before" grep -q '"prompts_from": "the user"' out
+    expect 0 '' segment "$images/grey16.png" "${run[@]}" --box 0,0,5,4 --window 20000,30000 -o deep.npy --logits d.npy
+    if [ -n "$tiff" ]; then
+        expect 0 '' segment "$images/grey16.tif" "${run[@]}" --box 0,0,5,4 --window 20000,30000 -o t.npy --logits l.npy
+        check "TIFF and PNG of 16 bits give the same logits" cmp d.npy l.npy
+    fi
+    expect 0 '' segment "$images/grey16.png" "${run[@]}" --box 0,0,5,4 -o e.npy --logits e-logits.npy
+    check "the window of 16 bits counts" bash -c '! cmp -s d.npy e-logits.npy'
     for delay in 0.1 0.3 0.6; do
         rm -f stop*
         command_line="segment of a volume, stopped after $delay s"

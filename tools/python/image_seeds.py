@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes the small images of tests/fuzz/corpus/image: one of every flavour that vkseg reads or refuses, and damaged ones.
 
-    python3 tools/python/image_seeds.py tests/fuzz/corpus/image      (needs numpy and Pillow)
+    python3 tools/python/image_seeds.py tests/fuzz/corpus/image      (needs numpy, Pillow, tifffile)
 
 tests/src/io_images.c knows each by name. All pixels are 7 x 5 with value (x * 30 + y * 7) % 256 and its relatives.
 """
@@ -12,6 +12,7 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+import tifffile
 from PIL import Image
 
 W, H = 7, 5
@@ -48,6 +49,14 @@ def saved(image, kind, **options):
 def npy(array):
     out = BytesIO()
     np.save(out, array)
+    return out.getvalue()
+
+
+def tiff(*pages, **options):
+    out = BytesIO()
+    with tifffile.TiffWriter(out, byteorder=options.pop("order", "<"), bigtiff=options.pop("big", False)) as writer:
+        for page in pages:
+            writer.write(page, metadata=None, **options)
     return out.getvalue()
 
 
@@ -95,6 +104,25 @@ def main():
         "cut.npy": npy(grey())[:-9],
         "picture.gif": saved(Image.fromarray(grey()), "GIF"),
         "picture.tiff": b"II*\0" + bytes(16),
+        "grey16.tif": tiff(grey().astype("u2") * 257, photometric="minisblack"),
+        "grey16-big.tif": tiff(grey().astype(">u2") * 257, order=">", photometric="minisblack"),
+        "i16.tif": tiff(grey().astype("i2") - 100, big=True, photometric="minisblack"),
+        "f32.tif": tiff(grey().astype("f4") / 2, rowsperstrip=2, photometric="minisblack"),
+        "white.tif": tiff(~(grey().astype("u2") * 257), photometric="miniswhite"),
+        "tiles.tif": tiff(rgb(), tile=(16, 16), compression="zlib", photometric="rgb"),
+        "planes.tif": tiff(np.moveaxis(rgb(), -1, 0), planarconfig="separate", photometric="rgb"),
+        "rgba.tif": tiff(rgba, photometric="rgb", extrasamples=["unassalpha"]),
+        "grey-lzw.tif": saved(Image.fromarray(grey()), "TIFF", compression="tiff_lzw"),
+        "rgb-jpeg.tif": saved(Image.fromarray(rgb()), "TIFF", compression="jpeg"),
+        "palette.tif": tiff(grey() // 4, photometric="palette", colormap=np.array(
+            [[min(i, 63) * 4 * 257, (255 - min(i, 63) * 4) * 257, min(i, 63) * 2 * 257] for i in range(256)], np.uint16).T),
+        "pages.tif": tiff(grey(), grey(), photometric="minisblack"),
+        "double.tif": tiff(grey().astype("f8"), photometric="minisblack"),
+        "turned.tif": tiff(grey(), photometric="minisblack", extratags=[(274, "H", 1, 6, True)]),
+        "cut.tif": tiff(grey().astype("u2") * 257, photometric="minisblack")[:-20],
+        "lying.tif": tiff(np.zeros((1, 1), np.uint8)).replace(b"\x00\x01\x04\x00\x01\x00\x00\x00\x01\x00\x00\x00",
+                                                              b"\x00\x01\x04\x00\x01\x00\x00\x00\x00\x40\x00\x00").replace(
+            b"\x01\x01\x04\x00\x01\x00\x00\x00\x01\x00\x00\x00", b"\x01\x01\x04\x00\x01\x00\x00\x00\x00\x40\x00\x00"),
     }
     for name, data in files.items():
         (folder / name).write_bytes(data)

@@ -1,20 +1,24 @@
-/* cmd_preview.c: a contact sheet, or three planes, of a volume and its labels. No device is touched. */
+/* cmd_preview.c: a contact sheet, or three planes, of a volume and its labels, or an image as it is shown. No device is
+ * touched.
+ */
 #include "commands.h"
 
 #include "cut.h"
 #include "message.h"
 #include "outputs.h"
+#include "preview_image.h"
 #include "window.h"
 #include "vkseg/vkseg_io.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const char *const USAGE = "vkseg preview VOLUME [--labels LABELS.nii.gz] -o SHEET.png";
 
 const struct option preview_options[] = {
     { "output", 'o', "FILE.png", 0, "The picture. Required." },
-    { "labels", 0, "FILE", 0, "A label map in the place of the volume, drawn on it." },
+    { "labels", 0, "FILE", 0, "A label map in the place of the volume (a mask of the image's size), drawn on it." },
     { "planes", 0, NULL, 0, "Three planes through the centre of the labels instead of a sheet of slices." },
     { "axis", 0, "ax|cor|sag", 0, "Of a sheet: across which stored axis. Default ax, the third." },
     { "tiles", 0, "N", 0, "Of a sheet: how many slices at most. Default 20." },
@@ -67,6 +71,13 @@ static int open_all(const struct args *args, struct preview *out)
     return !code && labels ? open_labels(labels, out) : code;
 }
 
+/* A file that no reader of volumes knows. */
+static int is_single_image(const char *path)
+{
+    struct stat found;
+    return stat(path, &found) == 0 && S_ISREG(found.st_mode) && !vks_io_is_volume(path);
+}
+
 static int preview(const struct args *args, struct preview *out)
 {
     const char *path = args_value(args, "output"), *text = args_value(args, "tiles");
@@ -79,6 +90,8 @@ static int preview(const struct args *args, struct preview *out)
         code = fail(BAD_USAGE, NULL, "--tiles %s: expected a number from 1 to 400.", text);
     if (!code)
         code = outputs_check(&output, 1, args_word(args, 0), args_count(args, "overwrite"));
+    if (!code && is_single_image(args_word(args, 0)))
+        return preview_image(args, path);
     if (!code)
         code = open_all(args, out);
     if (code)

@@ -49,7 +49,7 @@ static const char segment_text[] =
     "  vkseg segment ct.png -m medsam_vit_b.pth --box 95,255,190,350 \\\n"
     "        --object --box 210,90,300,180 -o organs.png\n"
     "\n"
-    "IMAGE is a PNG, JPEG, BMP, TGA, PNM or .npy file, an embedding that\n"
+    "IMAGE is a PNG, JPEG, BMP, TGA, TIFF, PNM or .npy file, an embedding that\n"
     "`vkseg encode` wrote, or a volume (.nii.gz; see `vkseg help volumes`). Prints\n"
     "the predicted IoU of every mask. At least one output (or --json) is needed;\n"
     "existing files are kept unless --overwrite.\n"

@@ -9,7 +9,7 @@ const char eval_text[] =
     "  vkseg eval mask.png truth.png --min-dice 0.9 && echo good enough\n"
     "  vkseg eval labels.nii.gz truth.nii.gz --tolerance 1 --json > scores.json\n"
     "\n"
-    "Compares label maps (.nii.gz, .nii, .png, .npy), label by label: Dice, IoU,\n"
+    "Compares label maps (.nii.gz, .nii, .png, .tif, .npy), label by label: Dice, IoU,\n"
     "HD95 and surface Dice at a tolerance as the package surface-distance defines\n"
     "them, difference of volume. Volumes must lie in the same place; a mask of 0\n"
     "and 255 counts as one of 0 and 1. In images distances are pixels.\n"
@@ -17,7 +17,7 @@ const char eval_text[] =
     "\n";
 
 const char preview_text[] =
-    "vkseg preview VOLUME [--labels LABELS] -o SHEET.png\n"
+    "vkseg preview VOLUME|IMAGE [--labels LABELS] -o SHEET.png\n"
     "\n"
     "  vkseg preview ct.nii.gz -o ct.png\n"
     "  vkseg preview ct.nii.gz --labels liver.nii.gz -o sheet.png --tiles 12\n"
@@ -26,7 +26,8 @@ const char preview_text[] =
     "A contact sheet of slices (over the extent of the labels, if there are any), or\n"
     "three planes through the centre of the labels. The patient's right is at the\n"
     "left, anterior and superior are up; letters at the edges (R L A P S I) say so,\n"
-    "and the number of the slice stands in the corner (k: the third index).\n"
+    "and the number of the slice stands in the corner (k: the third index). A single\n"
+    "image is written as it is shown: 16 bits through --window, a mask drawn on it.\n"
     "\n";
 
 const char volumes_text[] =
