@@ -41,7 +41,8 @@ struct vkr_dispatch {
     const void *args;                           /* push constants, copied */
     uint32_t args_size;
     uint32_t groups[3];
-    uint32_t constants[VKR_MAX_CONSTANTS];      /* specialization constants 0, 1, ...: tile shapes, nothing else */
+    uint32_t constants[VKR_MAX_CONSTANTS];      /* specialization constants 0, 1, ...: tile shapes, and what the cpu class must not branch
+                                                   on (masked execution runs both sides) */
     uint32_t constant_count;
 };
 

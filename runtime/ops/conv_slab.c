@@ -60,12 +60,13 @@ FITS(head_c8, 8, false, true)
 FITS(head_c12, 12, false, true)
 FITS(head_c16, 16, false, true)
 
-enum { TILE = 9, CHOICES };
+/* Choices below FEW are conv_slab_winograd; below TILE, of the cpu class. */
+enum { FEW = 3, TILE = 9, CHOICES };
 
 static const struct vkr_choice choices[CHOICES] = {
-    { "conv_slab_vec", "c8", VKR_CAP_VEC8, true, fits_c8 },
-    { "conv_slab_vec", "c12", VKR_CAP_VEC8, true, fits_c12 },
-    { "conv_slab_vec", "c16", VKR_CAP_VEC8, true, fits_c16 },
+    { "conv_slab_winograd", "c8", VKR_CAP_VEC8, true, fits_c8 },
+    { "conv_slab_winograd", "c12", VKR_CAP_VEC8, true, fits_c12 },
+    { "conv_slab_winograd", "c16", VKR_CAP_VEC8, true, fits_c16 },
     { "conv_slab_vec", "one_c8", VKR_CAP_VEC8, true, fits_one_c8 },
     { "conv_slab_vec", "one_c12", VKR_CAP_VEC8, true, fits_one_c12 },
     { "conv_slab_vec", "one_c16", VKR_CAP_VEC8, true, fits_one_c16 },
@@ -86,13 +87,15 @@ static const char *tile_variant(enum vkr_dtype x, enum vkr_dtype y, bool half)
 
 /* ---- conv_slab_pack --------------------------------------------------------------------------------------------- */
 
+enum layout { LAYOUT_TILE, LAYOUT_PANELS, LAYOUT_WINOGRAD };
+
 struct pack_params {
-    uint32_t outputs, channels, taps, stored, panels, half;
+    uint32_t outputs, channels, taps, stored, layout, half;
 };
 
 static uint32_t pack_width(const struct pack_params *p)
 {
-    return p->panels ? panel_width(p->outputs) : vkr_groups(p->outputs, CONV_SLAB_OUTPUTS) * CONV_SLAB_OUTPUTS;
+    return p->layout != LAYOUT_TILE ? panel_width(p->outputs) : vkr_groups(p->outputs, CONV_SLAB_OUTPUTS) * CONV_SLAB_OUTPUTS;
 }
 
 static vks_status pack_infer(const void *params, const struct vkr_desc *in, uint32_t count, struct vkr_desc *out)
@@ -104,10 +107,14 @@ static vks_status pack_infer(const void *params, const struct vkr_desc *in, uint
     out->rank = 2;
     out->dim[0] = 2 + p->taps * p->stored;
     out->dim[1] = width;
-    if (p->panels) {
-        uint32_t across = p->taps == 1 || p->stored == 1 ? 1 : 3, rows = p->taps == 1 ? 1 : 9;
+    if (p->layout == LAYOUT_WINOGRAD) {
+        out->dtype = VKR_F32;
         out->dim[0] = vkr_groups(p->outputs, width);
-        out->dim[1] = (CONV_SLAB_BIAS + rows * (quads(p->stored) / 4) * vkr_groups(width, 8) * across * 8) * 4;
+        out->dim[1] = (CONV_SLAB_BIAS + 12 * (quads(p->stored) / 4) * 4 * width) * 4;
+    } else if (p->layout == LAYOUT_PANELS) {
+        uint32_t steps = p->taps == 1 ? quads(p->stored) / 4 : p->taps / 3;
+        out->dim[0] = vkr_groups(p->outputs, width);
+        out->dim[1] = (CONV_SLAB_BIAS + steps * vkr_groups(width, 8) * 8) * 4;
     }
     return VKS_OK;
 }
@@ -115,7 +122,9 @@ static vks_status pack_infer(const void *params, const struct vkr_desc *in, uint
 static vks_status pack_lower(struct vkr_lower *lower, const void *params, struct vkr_tensor *const *in, uint32_t count,
                              struct vkr_tensor *out)
 {
-    static const char *const variants[2][2] = { { "f32", "f16" }, { "vec_f32", "vec_f16" } };
+    static const char *const variants[][2] = { [LAYOUT_TILE] = { "f32", "f16" },
+                                               [LAYOUT_PANELS] = { "vec_f32", "vec_f16" },
+                                               [LAYOUT_WINOGRAD] = { "winograd_f32", "winograd_f16" } };
     const struct pack_params *p = params;
     (void)count;
     struct conv_slab_pack_args args = { .count = (uint32_t)vkr_numel(&out->desc),
@@ -126,7 +135,7 @@ static vks_status pack_lower(struct vkr_lower *lower, const void *params, struct
                                         .width = pack_width(p),
                                         .has_bias = in[1] != NULL };
     struct vkr_dispatch dispatch = { .shader = "conv_slab_pack",
-                                     .variant = variants[p->panels][p->half],
+                                     .variant = variants[p->layout][p->half],
                                      .bind = { in[0], in[1] ? in[1] : in[0], out },
                                      .bind_count = 3,
                                      .writes = 1u << 2,
@@ -143,7 +152,8 @@ static struct vkr_tensor *pack(struct vkr_graph *g, struct vkr_tensor *w, struct
                                const struct params *p, uint32_t stored)
 {
     uint32_t taps = p->kernel * p->kernel * p->kernel;
-    struct pack_params params = { p->outputs, p->channels, taps, stored, p->choice != TILE, p->half };
+    uint32_t layout = p->choice < FEW ? LAYOUT_WINOGRAD : p->choice < TILE ? LAYOUT_PANELS : LAYOUT_TILE;
+    struct pack_params params = { p->outputs, p->channels, taps, stored, layout, p->half };
     return vkr_graph_node(g, &op_conv_slab_pack, &params, (struct vkr_tensor *[]){ w, bias }, 2);
 }
 
@@ -192,13 +202,27 @@ struct run {
     struct vkr_tensor *y, *sums[2];
 };
 
+static uint64_t count_groups(const struct params *p, const struct conv_slab_args *args)
+{
+    if (p->choice == TILE) {
+        uint64_t positions = (uint64_t)args->planes * args->height * args->width;
+        return (uint64_t)vkr_groups(positions, CONV_SLAB_LOCAL) * vkr_groups(args->outputs, CONV_SLAB_OUTPUTS);
+    }
+    bool few = p->choice < FEW;
+    uint64_t pairs = (uint64_t)vkr_groups(args->height, args->dilation * 2) * args->dilation;
+    uint64_t rows = few ? (uint64_t)vkr_groups(pairs, CONV_SLAB_BAND) * CONV_SLAB_BAND : args->height;
+    uint32_t run = args->dilation * (few ? CONV_SLAB_WIDE : CONV_SLAB_RUN);
+    uint64_t slots = (uint64_t)vkr_groups(args->width, run) * args->dilation;
+    return args->planes * rows * vkr_groups(slots, CONV_SLAB_LANES) *
+           vkr_groups(args->outputs, panel_width(p->outputs));
+}
+
 static vks_status emit(struct vkr_lower *lower, const struct run *run, uint32_t slab, const struct vkr_tensor *sum,
                        const struct vkr_tensor *out, struct conv_slab_args *args)
 {
     const struct params *p = run->params;
     const struct vkr_desc *x = &run->in[slab]->desc;
-    bool vec = p->choice != TILE, half = p->half;
-    args->half_y = vec && out->desc.dtype == VKR_F16;
+    bool vec = p->choice != TILE;
     struct vkr_dispatch dispatch = { .shader = choices[p->choice].shader,
                                      .variant = choices[p->choice].variant,
                                      .bind = { run->in[slab], run->w, sum, out },
@@ -207,17 +231,16 @@ static vks_status emit(struct vkr_lower *lower, const struct run *run, uint32_t 
                                      .texels = vec ? 7 : 0,
                                      .args = args,
                                      .args_size = sizeof *args };
-    if (!vec)
-        dispatch.variant = tile_variant(x->dtype, out->desc.dtype, half);
-    VKS_REQUIRE(dispatch.variant, VKS_ERR_UNSUPPORTED, "conv_slab: a slab in f16 wants weights in f16 here");
-    uint64_t positions = (uint64_t)args->planes * args->height * args->width;
-    uint64_t groups = (uint64_t)vkr_groups(positions, CONV_SLAB_LOCAL) * vkr_groups(args->outputs, CONV_SLAB_OUTPUTS);
     if (vec) {
-        uint64_t slots = (uint64_t)vkr_groups(args->width, args->dilation * CONV_SLAB_RUN) * args->dilation;
-        groups = (uint64_t)args->planes * args->height * vkr_groups(slots, CONV_SLAB_LANES) *
-                 vkr_groups(args->outputs, panel_width(p->outputs));
+        dispatch.constants[0] = args->finish ? args->act : 0;
+        dispatch.constants[1] = out->desc.dtype == VKR_F16;
+        dispatch.constants[2] = args->resume;
+        dispatch.constant_count = 3;
+    } else {
+        dispatch.variant = tile_variant(x->dtype, out->desc.dtype, p->half);
     }
-    vkr_spread(vkr_lower_target(lower), groups, dispatch.groups);
+    VKS_REQUIRE(dispatch.variant, VKS_ERR_UNSUPPORTED, "conv_slab: a slab in f16 wants weights in f16 here");
+    vkr_spread(vkr_lower_target(lower), count_groups(p, args), dispatch.groups);
     return vkr_emit(lower, &dispatch);
 }
 
@@ -259,10 +282,6 @@ static vks_status lower_run(struct vkr_lower *lower, struct run *run, uint32_t f
             .channels = vkr_last(&run->in[0]->desc),
             .outputs = y->dim[3],
             .act = p->act,
-            .slope = !finish                                  ? 1.0f
-                     : p->act == (uint32_t)VKR_ACT_RELU       ? 0.0f
-                     : p->act == (uint32_t)VKR_ACT_LEAKY_RELU ? 0.01f
-                                                              : 1.0f,
             .resume = turn > 0,
             .finish = finish,
         };

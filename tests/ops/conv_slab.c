@@ -181,9 +181,9 @@ static const struct op_rejection rejections[] = {
 };
 
 static const struct vkr_choice choices[] = {
-    { "conv_slab_vec", "c8", VKR_CAP_VEC8, true, NULL },
-    { "conv_slab_vec", "c12", VKR_CAP_VEC8, true, NULL },
-    { "conv_slab_vec", "c16", VKR_CAP_VEC8, true, NULL },
+    { "conv_slab_winograd", "c8", VKR_CAP_VEC8, true, NULL },
+    { "conv_slab_winograd", "c12", VKR_CAP_VEC8, true, NULL },
+    { "conv_slab_winograd", "c16", VKR_CAP_VEC8, true, NULL },
     { "conv_slab_vec", "one_c8", VKR_CAP_VEC8, true, NULL },
     { "conv_slab_vec", "one_c12", VKR_CAP_VEC8, true, NULL },
     { "conv_slab_vec", "one_c16", VKR_CAP_VEC8, true, NULL },
