@@ -50,7 +50,7 @@ static vks_status thickest(const struct network *network, const struct vkr_targe
                            const struct label_shape *shape, const uint32_t tiles[2], struct label_plan *out, bool *fits,
                            uint64_t *least)
 {
-    static const uint32_t planes[] = { 8, 4, 2, 1 };
+    static const uint32_t planes[] = { 32, 16, 8, 4, 2, 1 };
     if (network->volume.whole) {
         cut(shape, network, tiles, shape->size[2], out);
         VKS_TRY(attempt(network, target, half, out, fits));
