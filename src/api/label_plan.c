@@ -29,7 +29,7 @@ static void cut(const struct label_shape *whole, const struct network *network, 
     }
 }
 
-/* *fits also becomes false when a limit of the device is in the way. */
+/* *fits also becomes false when a limit of the device is in the way; plan->bytes is 0 then. */
 static vks_status attempt(const struct network *network, const struct vkr_target *target, bool half,
                           struct label_plan *plan, bool *fits)
 {
@@ -40,7 +40,7 @@ static vks_status attempt(const struct network *network, const struct vkr_target
     vks_status status = vkr_plan_estimate(graph, &estimate);
     vkr_graph_destroy(&graph);
     *fits = status == VKS_OK && estimate.arena <= budget_of(target);
-    plan->bytes = estimate.arena + (estimate.params > weight_bytes ? estimate.params : weight_bytes);
+    plan->bytes = status ? 0 : estimate.arena + (estimate.params > weight_bytes ? estimate.params : weight_bytes);
     plan->flops = estimate.flops * plan->tiles[0] * plan->tiles[1];
     return status == VKS_ERR_UNSUPPORTED ? VKS_OK : status;
 }
@@ -50,11 +50,11 @@ static vks_status thickest(const struct network *network, const struct vkr_targe
                            const struct label_shape *shape, const uint32_t tiles[2], struct label_plan *out, bool *fits,
                            uint64_t *least)
 {
-    static const uint32_t planes[] = { 32, 16, 8, 4, 2, 1 };
+    static const uint32_t planes[] = { 32, 24, 16, 12, 8, 4, 2, 1 };
     if (network->volume.whole) {
         cut(shape, network, tiles, shape->size[2], out);
         VKS_TRY(attempt(network, target, half, out, fits));
-        *least = out->bytes;
+        *least = out->bytes ? out->bytes : *least;
         return VKS_OK;
     }
     for (size_t i = 0; i < sizeof planes / sizeof *planes; i++) {
@@ -75,9 +75,12 @@ vks_status label_plan_make(const struct network *network, const struct vkr_targe
     bool fits = false;
     for (size_t i = 0; i < sizeof cuts / sizeof *cuts && !fits && (i == 0 || !network->volume.whole); i++)
         VKS_TRY(thickest(network, target, half, shape, cuts[i], out, &fits, &least));
+    VKS_REQUIRE(fits || least != UINT64_MAX, VKS_ERR_UNSUPPORTED,
+                "a volume of %u x %u x %u voxels is beyond the limits of this device with this model, however it is cut",
+                shape->size[0], shape->size[1], shape->size[2]);
     VKS_REQUIRE(
         fits, VKS_ERR_DEVICE_MEMORY,
-        "a volume of %u x %u x %u voxels needs %llu MiB of device memory with this model%s; %llu MiB may be used",
+        "a volume of %u x %u x %u voxels needs at least %llu MiB of device memory with this model%s; %llu MiB may be used",
         shape->size[0], shape->size[1], shape->size[2], (unsigned long long)((least + (1 << 20) - 1) >> 20),
         network->volume.whole ? ", whose normalisation wants all of it at once" : " even in tiles",
         (unsigned long long)((budget_of(target) + weight_bytes) >> 20));

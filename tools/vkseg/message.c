@@ -117,7 +117,7 @@ static const char *advice_of(enum exit_code code, enum stage stage)
     case NO_DEVICE:
         return "`vkseg devices` lists what is there; `-d cpu` takes software Vulkan (package mesa-vulkan-drivers).";
     case NO_MEMORY:
-        return "Try --precision f16, another device (-d), or close other programs.";
+        return "Try --precision f16, a larger --max-memory, another device (-d), or close other programs.";
     case DEVICE_LOST:
         return "Try again, another device (-d), or `-d cpu`; `-v` shows more.";
     case OUTPUT_REFUSED:
