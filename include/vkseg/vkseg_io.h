@@ -149,7 +149,8 @@ typedef struct vks_io_view_params {
 
 /* A volume as a person looks at it: three planes through the centre of the labels (of the volume without any), or a contact
  * sheet of slices over the labels' extent. Labels are outlined and tinted in the colours of their table. The patient's right
- * is at the left, anterior and superior are up; letters at the edges say so, and which slice it is. RGB PNG.
+ * is at the left, anterior and superior are up; letters at the edges say so, and which slice it is; below three planes the
+ * names of the labels there are. RGB PNG.
  * `map` may be NULL. Errors: ARGUMENT, OUTPUT, HOST_MEMORY. */
 VKS_API vks_status vks_io_write_planes(const char *path, const vks_volume *volume, const vks_label_map *map,
                                        const vks_io_view_params *params, int overwrite);

@@ -79,9 +79,14 @@ void io_draw_bar(const struct io_canvas *canvas, double x, double y, double half
                  struct io_ink ink);
 void io_draw_frame(const struct io_canvas *canvas, const double box[4], double thickness, struct io_ink ink);
 
-/* Letters L R A P S I, i j k and digits in white with a black rim, `dot` pixels a dot; (x, y) is the top left corner. Others
- * are blanks. (text.c) */
+/* ASCII letters, digits and -_. in white with a black rim, `dot` pixels a dot; (x, y) is the top left corner. Others are
+ * blanks. (text.c) */
 void io_draw_text(const struct io_canvas *canvas, int64_t x, int64_t y, uint32_t dot, const char *text);
 uint32_t io_text_width(uint32_t dot, const char *text);
+
+/* Names and colours of the labels that occur in a map, in columns. Height in pixels on a picture of this width, 0 without
+ * names; draws from (0, y) downwards. (legend.c) */
+uint32_t io_legend_height(const vks_label_map *map, uint32_t width);
+void io_draw_legend(const struct io_canvas *canvas, uint32_t y, const vks_label_map *map);
 
 #endif

@@ -281,10 +281,12 @@ vks_status vks_io_write_planes(const char *path, const vks_volume *volume, const
         scene.canvas.width += looks[plane].width + GAP;
         height = looks[plane].height > height ? looks[plane].height : height;
     }
-    scene.canvas.height = height + 2 * GAP;
+    scene.canvas.height = height + 2 * GAP + io_legend_height(map, scene.canvas.width);
     vks_status status = open_scene(&scene);
     for (uint32_t plane = 0, x = GAP; status == VKS_OK && plane < 3; x += looks[plane++].width + GAP)
         status = paint_plane(&scene, &looks[plane], centre[looks[plane].across], x, GAP + (height - looks[plane].height) / 2);
+    if (status == VKS_OK && map)
+        io_draw_legend(&scene.canvas, height + 2 * GAP, map);
     return close_scene(&scene, path, overwrite, status);
 }
 

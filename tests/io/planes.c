@@ -99,8 +99,55 @@ static void draws_sheets(void **state)
     remove(scratch("sheet.png"));
 }
 
+/* Labels that occur, and not those that do not, stand below the planes: a square in the colour, then the name. */
+static void names_labels(void **state)
+{
+    (void)state;
+    static uint8_t voxels[SIDE * SIDE * SIDE], labels[SIDE * SIDE * SIDE];
+    static const vks_label names[] = {
+        { 0, "background", { 9, 9, 9 } }, { 1, "Nucleus-x_1.", { 200, 10, 20 } },
+        { 2, "jkq", { 10, 220, 30 } },    { 7, "not there", { 1, 2, 250 } },
+    };
+    const vks_label_map plain = { labels, VKS_PIXEL_U8, { SIDE, SIDE, SIDE }, NULL, 0 };
+    vks_label_map map = { labels, VKS_PIXEL_U8, { SIDE, SIDE, SIDE }, names, 4 };
+    vks_volume volume;
+    vks_io_image without, with;
+    store(0, 0, voxels, labels, &volume);
+    assert_ok(vks_io_write_planes(scratch("planes.png"), &volume, &plain, NULL, 1));
+    assert_ok(vks_io_read_image(scratch("planes.png"), &without));
+    assert_ok(vks_io_write_planes(scratch("planes.png"), &volume, &map, NULL, 1));
+    assert_ok(vks_io_read_image(scratch("planes.png"), &with));
+    const uint32_t width = with.view.width, top = without.view.height;
+    assert_int_equal(width, without.view.width);
+    assert_true(with.view.height > top);
+    size_t found[4] = { 0 }, white = 0;
+    const uint8_t *rgb = with.owned;
+    for (size_t i = (size_t)top * width; i < (size_t)with.view.height * width; i++) {
+        for (int n = 0; n < 4; n++)
+            found[n] += memcmp(rgb + i * 3, names[n].rgb, 3) == 0;
+        white += rgb[i * 3] == 255 && rgb[i * 3 + 1] == 255 && rgb[i * 3 + 2] == 255;
+    }
+    assert_true(found[1] > 80 && found[2] > 80 && white > 300);
+    assert_true(!found[0] && !found[3]);
+    uint16_t wide[SIDE * SIDE * SIDE];
+    for (size_t i = 0; i < sizeof wide / sizeof *wide; i++)
+        wide[i] = labels[i];
+    map.voxels = wide;
+    map.type = VKS_PIXEL_U16;
+    vks_io_image same;
+    assert_ok(vks_io_write_planes(scratch("planes.png"), &volume, &map, NULL, 1));
+    assert_ok(vks_io_read_image(scratch("planes.png"), &same));
+    assert_int_equal(same.view.height, with.view.height);
+    assert_memory_equal(same.owned, with.owned, (size_t)width * with.view.height * 3);
+    vks_io_image_free(&without);
+    vks_io_image_free(&with);
+    vks_io_image_free(&same);
+    remove(scratch("planes.png"));
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(looks_the_same_from_every_storage), cmocka_unit_test(draws_sheets) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(looks_the_same_from_every_storage), cmocka_unit_test(draws_sheets),
+                                        cmocka_unit_test(names_labels) };
     return cmocka_run_group_tests_name("planes", tests, NULL, NULL);
 }
