@@ -179,7 +179,7 @@ expect 2 'the first and the last slice' segment vol.nii -m model.pth --prompts e
 images=$root/tests/fuzz/corpus/image
 expect 0 '' preview "$images/grey16.png" -o sixteen.png
 tiff=
-if "$vkseg" preview "$images/grey16.tif" -o no.png 2>&1 | grep -q 'made without libtiff'; then
+if "$vkseg" preview "$images/grey16.tif" -o tried.png 2>&1 | grep -q 'made without libtiff'; then
     skip 'this build reads no TIFF'
 else
     tiff=yes
@@ -192,6 +192,23 @@ fi
 expect 2 'is for volumes' preview "$images/grey16.png" --planes -o no.png
 expect 4 'does not have the size' preview ct.pgm --labels "$images/grey.png" -o no.png
 
+toy=$root/assets/golden/meshnet_toy/relu
+mkdir -p empty series
+cp "$root"/tests/fuzz/corpus/dicom/*.dcm series/
+expect 5 'neither a model.json nor' predict vol.nii -m empty -o a.nii
+expect 4 'neither a volume nor a model' info empty
+expect 0 '' info "$toy"
+check "a model folder is its model" grep -q 'layers-model' out
+expect 2 'JPEG would change' predict vol.nii -m "$toy" --overlay a.jpg
+dicom=
+if "$vkseg" info series 2>&1 | grep -q 'choose one'; then
+    dicom=yes
+    expect 2 'holds 8 series; choose one' predict series -m "$toy" -o a.nii
+    expect 2 '' predict series -m "$toy" --series 9 -o a.nii
+else
+    skip 'this build reads no DICOM'
+fi
+
 model=${VKSEG_TEST_MODEL:-}
 table=$root/assets/models/demo.tsv
 if [ -z "$model" ] && [ -n "$vksegdev" ] && [ -x "$vksegdev" ] && [ -f "$table" ]; then
@@ -200,6 +217,24 @@ if [ -z "$model" ] && [ -n "$vksegdev" ] && [ -x "$vksegdev" ] && [ -f "$table" 
 fi
 "$vkseg" devices >out 2>err
 usable=$?
+if [ "$usable" -eq 0 ]; then
+    run=(-m "$toy" --no-conform -d cpu)
+    expect 0 "GMAC; about" predict vol.nii.gz "${run[@]}" -o labels.nii.gz --overlay labels.png \
+        --report labels.json --json
+    check "labels are drawn" test -s labels.png
+    check "one document, and the same in the report" bash -c \
+        'grep -q "\"command\": \"predict\"" out && grep -q "\"volume_ml\"" out && grep -q "\"volume_ml\"" labels.json'
+    check "the report holds no folder" bash -c "! grep -qF '$work' labels.json"
+    expect 9 'exists already' predict vol.nii.gz "${run[@]}" --overlay labels.png
+    expect 0 '' preview vol.nii.gz --labels labels.nii.gz --planes -o again.png
+    expect 7 'needs at least' predict vol.nii.gz "${run[@]}" --max-memory 64M -o a.nii
+    if [ -n "$dicom" ]; then
+        expect 0 '' predict series "${run[@]}" --series 2 -o series.nii.gz --overlay series.png --json
+        check "the series that was chosen" grep -q '"format": "dicom' out
+    fi
+else
+    skip 'no labels: no Vulkan device'
+fi
 if [ -z "$model" ] || [ "$usable" -ne 0 ]; then
     skip 'real runs: no checkpoint (VKSEG_TEST_MODEL, or vksegdev and assets/models/demo.tsv) or no Vulkan device'
 else

@@ -4,6 +4,7 @@
 #include "cut.h"
 #include "message.h"
 #include "report.h"
+#include "settings.h"
 #include "vkseg/vkseg_io.h"
 
 #include <errno.h>
@@ -150,8 +151,11 @@ static int info_file(const char *path, const struct args *args)
                     "'%s' cannot be opened (%s).", path, strerror(errno));
     if (S_ISDIR(found.st_mode) && vks_io_is_volume(path))
         return info_volume(path, args);
+    char inside[1024];
+    if (S_ISDIR(found.st_mode) && find_in_folder(path, inside, sizeof inside))
+        return info_model(inside, args);
     if (S_ISDIR(found.st_mode))
-        return fail(INPUT_BAD, "Name one file in it.", "'%s' is a folder, and this version reads single files.", path);
+        return fail(INPUT_BAD, "Name one file in it.", "'%s' is a folder of neither a volume nor a model.", path);
     FILE *file = fopen(path, "rb");
     if (!file)
         return fail(INPUT_MISSING, "Check the permissions of the file.", "'%s' cannot be read (%s).", path,

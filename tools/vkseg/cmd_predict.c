@@ -1,11 +1,13 @@
 /* cmd_predict.c: automatic models: a volume in, a label map in the same place out. */
 #include "commands.h"
 
+#include "cut.h"
 #include "interrupt.h"
 #include "message.h"
 #include "outputs.h"
 #include "report.h"
 #include "run.h"
+#include "window.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,10 +17,13 @@ static const char *const USAGE = "vkseg predict VOLUME -m MODEL -o OUT.nii.gz";
 
 const struct option predict_options[] = {
     { .help = "Outputs" },
-    { "output", 'o', "FILE", 0, "The label map, in the place of the volume: .nii or .nii.gz." },
+    { "output", 'o', "FILE", 0,
+      "The label map, in the place of the volume: .nii or .nii.gz; .dcm (DICOM SEG) from a series." },
+    { "overlay", 0, "FILE.png", 0,
+      "Three planes through the centre of the labels, with them drawn on it in the model's colours." },
     { "report", 0, "FILE.json", 0, "What was done with what: model, hashes, device, times." },
     { .help = "Volume" },
-    { "volume", 0, "N", 0, "Which volume of a file with several (4D), from 0." },
+    VOLUME_OPTIONS,
     { "no-conform", 0, NULL, 0,
       "Take the voxels as they lie. Default: bring the volume into the model's grid (256 x 256 x 256 voxels of 1 mm, "
       "8 bits) unless it is there already, and the labels back." },
@@ -32,11 +37,13 @@ const struct option predict_options[] = {
     { 0 },
 };
 
+enum { OUT_LABELS, OUT_OVERLAY, OUT_REPORT, OUT_COUNT };
+
 struct predict {
     struct args args;
     struct settings settings;
     struct run run;
-    struct output outputs[2];
+    struct output outputs[OUT_COUNT];
     vks_label_params params;
     vks_io_volume volume;
     vks_labels *labels;
@@ -83,13 +90,11 @@ static int read_params(struct predict *p)
 
 static int read_volume(struct predict *p)
 {
-    double index = 0;
     const char *path = input_path(p);
-    vks_io_volume_params params = { .struct_size = sizeof params, .has_index = args_value(&p->args, "volume") != NULL };
-    int code = read_number(&p->args, "volume", 1e9, 1, &index);
+    vks_io_volume_params params;
+    int code = cut_volume_params(&p->args, &params);
     if (code)
         return code;
-    params.index = (uint32_t)index;
     vks_status status = vks_io_read_volume(path, &params, &p->volume);
     if (status)
         return fail_status(status, STAGE_INPUT, path);
@@ -107,11 +112,15 @@ static int prepare(struct predict *p)
         code = read_params(p);
     if (code)
         return code;
-    p->outputs[0] = (struct output){ "-o", args_value(&p->args, "output"), ".nii .nii.gz .dcm", 1 };
-    p->outputs[1] = (struct output){ "--report", args_value(&p->args, "report"), ".json", 1 };
-    if (!p->outputs[0].path && !p->outputs[1].path && !p->settings.is_json)
+    p->outputs[OUT_LABELS] = (struct output){ "-o", args_value(&p->args, "output"), ".nii .nii.gz .dcm", 1 };
+    p->outputs[OUT_OVERLAY] = (struct output){ "--overlay", args_value(&p->args, "overlay"), ".png", 1 };
+    p->outputs[OUT_REPORT] = (struct output){ "--report", args_value(&p->args, "report"), ".json", 1 };
+    int given = p->settings.is_json;
+    for (int i = 0; i < OUT_COUNT; i++)
+        given |= p->outputs[i].path != NULL;
+    if (!given)
         return fail(BAD_USAGE, USAGE, "no output is given: -o names the file for the label map.");
-    code = outputs_check(p->outputs, 2, input_path(p), p->settings.may_overwrite);
+    code = outputs_check(p->outputs, OUT_COUNT, input_path(p), p->settings.may_overwrite);
     if (!code)
         code = read_volume(p);
     if (!code)
@@ -213,9 +222,23 @@ static int write_report(const struct predict *p)
     json_decref(document);
     if (!text)
         return fail(FAILED_INTERNALLY, NULL, "the report could not be made.");
-    vks_status status = vks_io_write_text(p->outputs[1].path, text, p->settings.may_overwrite);
+    vks_status status = vks_io_write_text(p->outputs[OUT_REPORT].path, text, p->settings.may_overwrite);
     free(text);
-    return status ? fail_status(status, STAGE_OUTPUT, p->outputs[1].path) : 0;
+    return status ? fail_status(status, STAGE_OUTPUT, p->outputs[OUT_REPORT].path) : 0;
+}
+
+static int write_overlay(const struct predict *p, const vks_label_map *map)
+{
+    const char *path = p->outputs[OUT_OVERLAY].path;
+    struct window window;
+    int code = window_choose(NULL, &p->volume.view, &window);
+    if (code)
+        return code;
+    const vks_io_view_params params = { .struct_size = sizeof params,
+                                        .window_centre = window.level,
+                                        .window_width = window.width };
+    vks_status status = vks_io_write_planes(path, &p->volume.view, map, &params, p->settings.may_overwrite);
+    return status ? fail_status(status, STAGE_OUTPUT, path) : 0;
 }
 
 static int write_outputs(const struct predict *p)
@@ -224,13 +247,14 @@ static int write_outputs(const struct predict *p)
     const vks_label_map map = {
         l->voxels, VKS_PIXEL_U8, { l->size[0], l->size[1], l->size[2] }, l->names, l->name_count
     };
-    if (p->outputs[0].path) {
-        vks_status status = vks_io_write_labels(p->outputs[0].path, &map, &p->volume, p->settings.may_overwrite);
-        if (status)
-            return fail_status(status, STAGE_OUTPUT, p->outputs[0].path);
-    }
-    int code = p->outputs[1].path ? write_report(p) : 0;
-    for (int i = 0; i < 2 && !code && p->settings.verbosity; i++)
+    const char *path = p->outputs[OUT_LABELS].path;
+    vks_status status = path ? vks_io_write_labels(path, &map, &p->volume, p->settings.may_overwrite) : VKS_OK;
+    int code = status ? fail_status(status, STAGE_OUTPUT, path) : 0;
+    if (!code && p->outputs[OUT_OVERLAY].path)
+        code = write_overlay(p, &map);
+    if (!code && p->outputs[OUT_REPORT].path)
+        code = write_report(p);
+    for (int i = 0; i < OUT_COUNT && !code && p->settings.verbosity; i++)
         if (p->outputs[i].path)
             note("wrote %s", p->outputs[i].path);
     return code ? code : print_result(p);

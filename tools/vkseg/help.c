@@ -72,16 +72,18 @@ static const char auto_text[] =
 static const char predict_text[] =
     "vkseg predict VOLUME -m MODEL -o OUT.nii.gz\n"
     "\n"
-    "  vkseg predict t1.nii.gz -m model11_gw_ae/model.json -o seg.nii.gz\n"
-    "  vkseg predict t1.nii.gz -m model18cls/model.json -o seg.nii.gz \\\n"
+    "  vkseg predict t1.nii.gz -m model11_gw_ae -o seg.nii.gz --overlay seg.png\n"
+    "  vkseg predict t1.nii.gz -m model18cls -o seg.nii.gz \\\n"
     "        --crop --crop-threshold 0.2 --largest-component --report run.json\n"
+    "  vkseg predict dicom/ --series 2 -m model11_gw_ae/model.json -o seg.dcm\n"
     "\n"
     "Automatic models label every voxel; there is no prompt. MeshNet wants a\n"
     "T1-weighted head of 256 x 256 x 256 voxels of 1 mm: any other volume is\n"
     "brought into that grid first and its labels back into its own (trilinear there,\n"
     "nearest on the way back). What the run will need is said before it starts; with\n"
     "--max-memory the volume goes through in thinner slabs or overlapping tiles,\n"
-    "which change no label. Prints voxels and millilitres of every label.\n"
+    "which change no label. Prints voxels and millilitres of every label. --overlay\n"
+    "draws them with their names, in the model's colours, on three planes.\n"
     "Research use only.\n"
     "\n";
 

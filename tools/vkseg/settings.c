@@ -63,6 +63,18 @@ static int find_demo(char *out, size_t size)
                 "this build bundles no demo model.");
 }
 
+int find_in_folder(const char *folder, char *out, size_t size)
+{
+    static const char *const names[] = { "model.json", "model.safetensors" };
+    size_t length = strlen(folder);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        int used = snprintf(out, size, "%s%s%s", folder, length && folder[length - 1] == '/' ? "" : "/", names[i]);
+        if (used > 0 && (size_t)used < size && access(out, F_OK) == 0)
+            return 1;
+    }
+    return 0;
+}
+
 static int find_model(struct settings *out, const char *usage)
 {
     static const char *const models_help =
@@ -79,10 +91,10 @@ static int find_model(struct settings *out, const char *usage)
         return 0;
     if (stat(out->model, &found) != 0)
         return fail(MODEL_BAD, models_help, "model '%s': the file cannot be opened (%s).", out->model, strerror(errno));
-    if (S_ISDIR(found.st_mode))
+    if (S_ISDIR(found.st_mode) && !find_in_folder(out->model, out->model_path, sizeof out->model_path))
         return fail(MODEL_BAD, "Give the checkpoint file in it.",
-                    "model '%s' is a folder, and this version reads no model folders.", out->model);
-    if (access(out->model, R_OK) != 0)
+                    "model '%s' is a folder with neither a model.json nor a model.safetensors.", out->model);
+    if (access(out->model_path, R_OK) != 0)
         return fail(MODEL_BAD, "Check the permissions of the file.", "model '%s': the file cannot be read (%s).",
                     out->model, strerror(errno));
     return 0;
