@@ -342,6 +342,13 @@ else
         check "bench ops stands beside an earlier result" bash -c \
             "'$vksegdev' ${ops[*]} --previous ops.json 2>err >out && grep -Eq '[0-9]x  \[' out"
         check "bench ops keeps results" bash -c "! '$vksegdev' ${ops[*]} -o ops.json 2>err >out"
+        check "an automatic model's kernels agree" "$vksegdev" check nodes "$toy" -d cpu
+        check "its memory" "$vksegdev" inspect memory "$toy" --as lavapipe
+        check "its plan on a phone" bash -c "'$vksegdev' inspect plan '$toy' --as phone | grep -q conv_slab"
+        check "it has no encoder" bash -c \
+            "'$vksegdev' inspect graph '$toy' --stage encode 2>&1 | grep -q 'expected label'"
+        check "bench ops of it" bash -c \
+            "'$vksegdev' bench ops -m '$toy' -d cpu -r 1 2>err | grep -Eq 'conv_slab +label'"
     else
         skip 'vksegdev was not given'
     fi

@@ -1,5 +1,6 @@
-/* check.c: `vksegdev check`, and its half that compares kernels with kernels: the encoder with the variants the device
- * would choose against the base variants, tensor by tensor, in the order in which they are computed. */
+/* check.c: `vksegdev check`, and its half that compares kernels with kernels: the encoder (of automatic models a small volume) with the variants
+ * the device would choose against the base variants, tensor by tensor, in the order in which they are computed. */
+#include "automatic.h"
 #include "dev.h"
 
 #include "api/handles.h"
@@ -12,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One way of running the encoder. */
+/* One way of running it. */
 struct run {
     vks_context *context;
     vks_model *model;
@@ -29,13 +30,20 @@ static void run_close(struct run *run)
 static void build(void *user, struct vkr_graph *graph, struct stage_key key)
 {
     const struct run *run = user;
+    const struct network *network = run->model->network;
+    const struct nn n = { graph, run->model->half };
     (void)key;
-    run->model->network->family->encode(run->model->network, (struct nn){ graph, run->model->half }, NULL);
+    if (network->family->label)
+        dev_label_build(network, &run->context->target, n, DEV_SMALL);
+    else
+        network->family->encode(network, n, NULL);
 }
 
 /* Numbers about as large as normalised pixels, the same in every run. */
 static vks_status fill(struct run *run)
 {
+    if (run->model->network->family->label)
+        return dev_label_fill(run->plan);
     uint32_t side = run->model->network->image.side, seed = 1;
     size_t count = (size_t)side * side * 3;
     float *pixels;
@@ -128,7 +136,7 @@ static vks_status compare_all(const struct run *a, const struct run *b, double t
         if (!good && wrong++ == 0)
             snprintf(first, sizeof first, "%s", name);
     }
-    VKS_REQUIRE(count > 0, VKS_ERR_CHECK, "the encoder of this family marks no tensor");
+    VKS_REQUIRE(count > 0, VKS_ERR_CHECK, "this family marks no tensor");
     VKS_REQUIRE(wrong == 0, VKS_ERR_CHECK, "%u of %u tensors diverge, first %s", wrong, count, first);
     printf("%u tensors agree within %g of their maximum\n", count, tolerance);
     return VKS_OK;

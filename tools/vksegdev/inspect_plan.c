@@ -1,4 +1,5 @@
 /* inspect_plan.c: a model's graphs, plans and memory. Nothing here computes: with --as no device is needed either. */
+#include "automatic.h"
 #include "inspect.h"
 
 #include "base/mem.h"
@@ -63,14 +64,16 @@ static vks_status count_tokens(const struct args *args, const struct network *ne
 
 static vks_status build(const struct args *args, const struct subject *subject, struct vkr_graph **out)
 {
-    const char *stage = args->stage ? args->stage : "encode";
+    const char *stage;
     struct decode_shape shape = { .objects = args->objects, .mask = args->mask };
-    bool encode = strcmp(stage, "encode") == 0;
-    VKS_REQUIRE(encode || strcmp(stage, "decode") == 0, VKS_ERR_ARGUMENT, "--stage %s: expected encode or decode", stage);
-    VKS_TRY(count_tokens(args, subject->network, &shape.tokens));
+    VKS_TRY(dev_stage(subject->network, args->stage, &stage));
+    if (strcmp(stage, "label") != 0)
+        VKS_TRY(count_tokens(args, subject->network, &shape.tokens));
     VKS_TRY(vkr_graph_create(&subject->target, out));
     const struct nn n = { *out, subject->half };
-    if (encode)
+    if (strcmp(stage, "label") == 0)
+        return dev_label_build(subject->network, &subject->target, n, DEV_WHOLE);
+    if (strcmp(stage, "encode") == 0)
         subject->network->family->encode(subject->network, n, NULL);
     else
         subject->network->family->decode(subject->network, n, NULL, &shape);
@@ -136,8 +139,9 @@ vks_status inspect_memory(const struct args *args)
     for (int half = 0; half < 2 && status == VKS_OK; half++) {
         uint64_t total = 0;
         subject.half = half;
-        status = print_stage(args, &subject, "encode", &total);
-        if (status == VKS_OK)
+        bool automatic = subject.network->family->label != NULL;
+        status = print_stage(args, &subject, automatic ? "label" : "encode", &total);
+        if (status == VKS_OK && !automatic)
             status = print_stage(args, &subject, "decode", &total);
         if (status == VKS_OK)
             printf("%s total   %12" PRIu64 " bytes of %" PRIu64 "\n", half ? "f16" : "f32", total, subject.target.caps.heap);
