@@ -118,6 +118,7 @@ typedef struct vks_model_info {
     uint64_t memory_f32;        /* estimated bytes of device memory, weights and activations */
     uint64_t memory_f16;
     uint32_t memory;            /* slices it attends to besides prompted ones (vks_tracker); 0: it has no memory */
+    uint32_t reusable;          /* 1: an embedding holds all that the decoder reads (vks_session_set_embedding takes it) */
 } vks_model_info;
 
 /* Loads a checkpoint (.safetensors, .pth, .pt, or a Keras model.json with its weight files beside it), or generates the model that "synthetic:NAME[:SEED]" names (random weights
@@ -275,6 +276,9 @@ typedef struct vks_embedding {
     char image_sha256[65];              /* of width, height, channels and the 8-bit pixels; "" if unknown */
     const float *data;                  /* [channels, height, width] */
 } vks_embedding;
+
+/* What an embedding of this image will have as image_sha256, without encoding it. Errors: ARGUMENT, HOST_MEMORY. */
+VKS_API vks_status vks_image_sha256(const vks_image *image, char hex[65]);
 
 /* Copies the current image's embedding out; freed with vks_embedding_free. */
 VKS_API vks_status vks_session_get_embedding(vks_session *session, vks_embedding **out);

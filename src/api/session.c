@@ -94,9 +94,11 @@ static int report_encoding(void *user, double fraction)
 /* ---- image -------------------------------------------------------------------------------------------------- */
 
 /* SHA-256 of width, height and channels (32 bits each, little endian) and the pixels as 8-bit rows. */
-static vks_status hash_image(const vks_image *image, char hex[65])
+vks_status vks_image_sha256(const vks_image *image, char hex[65])
 {
     struct image_reader reader;
+    VKS_REQUIRE(image && hex, VKS_ERR_ARGUMENT, "vks_image_sha256: image and hex must not be NULL");
+    VKS_TRY(image_validate(image));
     vks_status status = image_reader_open(image, &reader);
     if (status == VKS_OK) {
         const uint32_t shape[3] = { reader.width, reader.height, reader.channels };
@@ -174,7 +176,7 @@ vks_status vks_session_set_image(vks_session *session, const vks_image *image)
     struct clock_lap lap = clock_start();
     memset(session->stages, 0, VKS_STAGE_PLAN_PROMPT * sizeof *session->stages);
     struct prepared prepared = { 0 };
-    VKS_TRY(hash_image(image, session->image_sha256));
+    VKS_TRY(vks_image_sha256(image, session->image_sha256));
     VKS_TRY(prepare(&session->model->network->image, image, &prepared));
     double prepared_at = clock_ms();
     clock_add_lap(&lap, &session->stages[VKS_STAGE_PREPROCESS]);

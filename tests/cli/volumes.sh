@@ -95,10 +95,10 @@ short() {
     for value in "$@"; do bytes $((value & 255)) $((value >> 8 & 255)); done
 }
 one=(0 0 128 63) zero=(0 0 0 0)
-make_header() {
+make_header() { # slices
     bytes 92 1 0 0
     head -c 36 /dev/zero
-    short 3 64 48 3 1 1 1 1
+    short 3 64 48 "$1" 1 1 1 1
     head -c 14 /dev/zero
     short 2 8 0
     for _ in 1 2 3 4 5 6 7 8; do bytes "${one[@]}"; done
@@ -126,7 +126,7 @@ pixels() {
 }
 pixels 1 >middle.raw
 {
-    make_header
+    make_header 3
     pixels 0
     cat middle.raw
     pixels 2
@@ -280,6 +280,59 @@ else
     fi
     expect 0 '' segment "$images/grey16.png" "${run[@]}" --box 0,0,5,4 -o e.npy --logits e-logits.npy
     check "the window of 16 bits counts" bash -c '! cmp -s d.npy e-logits.npy'
+    # A signal after the third mask: what is finished is written, the report says that it is not all, the code says why.
+    {
+        make_header 90
+        for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30; do
+            cat middle.raw middle.raw middle.raw
+        done
+    } >tall.nii
+    for signal in INT:130 TERM:143; do
+        command_line="segment of a tall volume, stopped by ${signal%:*}"
+        rm -f tall-out.nii tall.json said
+        "$vkseg" segment tall.nii -m "$model" --family sam --box 20,10,40,30@0 --slice 0:89 --propagate box \
+            -o tall-out.nii --report tall.json --progress json >out 2>said </dev/null &
+        for _ in $(seq 400); do
+            grep -Eq '"fraction":0\.(0[4-9]|[1-9])' said && break
+            sleep 0.02
+        done
+        kill -"${signal%:*}" $!
+        wait $!
+        got=$?
+        cp said err
+        check "exit code ${signal#*:}" test "$got" -eq "${signal#*:}"
+        check "a whole file" test "$(wc -c <tall-out.nii)" -eq $((352 + 90 * 64 * 48))
+        check "with some of it" bash -c '[ "$(tail -c +353 tall-out.nii | tr -d "\000" | wc -c)" -gt 0 ]'
+        check "the report says it is not complete" grep -q '"complete": false' tall.json
+        check "the sentence counts the masks" grep -Eq 'the [0-9]+ masks that were finished are written' said
+        check "progress has an end in sight" grep -q '"eta_s":' said
+    done
+    # Kept embeddings: another prompt on the same volume encodes nothing, and the labels are those of a run without.
+    keep=(--embeddings shelf --slice 0:2 --propagate box)
+    expect 0 '' segment vol.nii "${run[@]}" "${box[@]}" "${keep[@]}" -o kept0.nii --json
+    check "three slices are encoded" grep -q '"slices_encoded": 3' out
+    check "three files, and no half one" test "$(ls shelf | wc -l)" -eq 3
+    check "the folder is private" test "$(stat -c %a shelf)" = 700
+    second=(--box 5,5,30,30@0 --object --point 40,20@2)
+    expect 0 '' segment vol.nii "${run[@]}" "${second[@]}" "${keep[@]}" -o kept1.nii --json
+    check "another prompt encodes nothing" grep -q '"slices_encoded": 0' out
+    check "and says where from" grep -q '"slices_from_folder": 3' out
+    expect 0 '' segment vol.nii "${run[@]}" "${second[@]}" --slice 0:2 --propagate box -o fresh.nii
+    check "the same labels with and without kept embeddings" cmp kept1.nii fresh.nii
+    expect 0 '' segment vol.nii "${run[@]}" --axis sag --box 5,0.5,30,1.5@30 --embeddings shelf -o sag2.nii --json
+    check "slices of another axis are others" grep -q '"slices_encoded": 1' out
+    expect 0 '' segment vol.nii "${run[@]}" "${box[@]}" --embeddings shelf --precision f16 -o half.nii --json
+    check "another precision is another embedding" grep -q '"slices_encoded": 1' out
+    for file in shelf/*; do echo damaged >"$file"; done
+    expect 0 'is damaged or of something else, and is made again' segment vol.nii -m "$model" --family sam "${box[@]}" \
+        "${keep[@]}" -o kept2.nii --json
+    check "damaged files are made again" grep -q '"slices_encoded": 3' out
+    check "and the labels are the same" cmp kept0.nii kept2.nii
+    expect 9 'this is no folder' segment vol.nii "${run[@]}" "${box[@]}" --embeddings vol.nii -o no.nii
+    expect 9 'cannot be made' segment vol.nii "${run[@]}" "${box[@]}" --embeddings not/here -o no.nii
+    expect 0 '' segment ct.pgm "${run[@]}" --box 20,10,40,30 --embeddings shelf -o flat1.npy --json
+    check "the image is the volume's slice" grep -q '"encoded": false' out
+    check "and gets the same mask" cmp one.npy flat1.npy
     for delay in 0.1 0.3 0.6; do
         rm -f stop*
         command_line="segment of a volume, stopped after $delay s"

@@ -37,6 +37,9 @@ const struct option segment_options[] = {
     { "logits", 0, "FILE.npy", 0, "Low-res mask logits before any threshold, float32." },
     { "iou", 0, "FILE.json", 0, "Predicted IoU of every mask." },
     { "report", 0, "FILE.json", 0, "What was done with what: model, hashes, prompts, device, times." },
+    { "embeddings", 0, "DIR", 0,
+      "Keeps what the encoder makes of the image or the slices in this folder, and takes it from there the next time: "
+      "other prompts need no encoder. 0.25 to 4 MiB a slice; as private as the image." },
     { .help = "Volumes; see `vkseg help volumes`" },
     { "axis", 0, "ax|cor|sag", 0,
       "Across which stored axis slices are cut: the third (ax, the default), second or "
@@ -138,6 +141,9 @@ static int prepare(struct segment *segment)
     if (!code && support)
         code = examples_read(support, &segment->examples);
     segment->run.examples = &segment->examples;
+    segment->run.embeddings = args_value(&segment->args, "embeddings");
+    if (!code && segment->run.embeddings && segment->input.embedding)
+        code = fail(BAD_USAGE, "Leave it out.", "--embeddings is for images; '%s' is an embedding already.", image);
     return code;
 }
 
@@ -159,7 +165,9 @@ static json_t *make_report(struct segment *segment)
                              .is_multimask = segment->is_multimask,
                              .image_sha256 = image_sha256,
                              .total_ms = milliseconds() - segment->began };
-    return report_build(&report);
+    json_t *document = report_build(&report);
+    json_object_set_new(document, "encoded", json_boolean(segment->run.was_encoded));
+    return document;
 }
 
 static int write_report(struct segment *segment, const char *path)

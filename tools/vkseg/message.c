@@ -109,9 +109,10 @@ static const char *advice_of(enum exit_code code, enum stage stage)
     case INPUT_MISSING:
         return "Check the path and that you may read the file.";
     case INPUT_BAD:
-        return stage == STAGE_INPUT ? "Readable are PNG, JPEG, BMP, TGA, PNM, .npy, volumes (`vkseg help volumes`) and "
-                                      "embeddings of `vkseg encode`."
-                                    : "See `vkseg help models` for what this version can do.";
+        return stage == STAGE_INPUT
+                   ? "Readable are PNG, JPEG, BMP, TGA, TIFF, PNM, .npy, volumes (`vkseg help volumes`) and "
+                     "embeddings of `vkseg encode`."
+                   : "See `vkseg help models` for what this version can do.";
     case MODEL_BAD:
         return "See `vkseg help models`; `vkseg info FILE` says what a file is.";
     case NO_DEVICE:
@@ -134,8 +135,12 @@ static const char *advice_of(enum exit_code code, enum stage stage)
 
 int fail_status(vks_status status, enum stage stage, const char *subject)
 {
+    return fail_sentence(status, stage, subject, vks_last_error());
+}
+
+int fail_sentence(vks_status status, enum stage stage, const char *subject, const char *sentence)
+{
     enum exit_code code = code_of(status, stage);
-    const char *sentence = vks_last_error();
     if (!*sentence)
         sentence = vks_status_name(status);
     if (!subject || strstr(sentence, base_name(subject)))

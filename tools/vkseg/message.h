@@ -41,6 +41,9 @@ int fail(enum exit_code code, const char *advice, const char *format, ...)
  * does not name it, and the advice for that status. Returns the exit code. */
 int fail_status(vks_status status, enum stage stage, const char *subject);
 
+/* The same of a failure in another thread, whose sentence was kept. */
+int fail_sentence(vks_status status, enum stage stage, const char *subject, const char *sentence);
+
 /* One line that is not an error; silent after -q. */
 void note(const char *format, ...)
 #if defined(__GNUC__)

@@ -86,6 +86,33 @@ static int check_origin(const struct settings *settings, const struct input *inp
     return code;
 }
 
+/* From the shelf, or by the encoder and onto the shelf. */
+static vks_status set_image(struct run *run, const vks_image *image)
+{
+    char sha256[65];
+    vks_embedding *embedding = NULL;
+    vks_status status = VKS_OK;
+    if (run->shelf.folder) {
+        status = vks_image_sha256(image, sha256);
+        if (!status)
+            embedding = shelf_take(&run->shelf, sha256);
+        if (!status && embedding) {
+            status = vks_session_set_embedding(run->session, embedding);
+            vks_embedding_free(&embedding);
+            return status;
+        }
+    }
+    if (!status)
+        status = vks_session_set_image(run->session, image);
+    run->was_encoded = !status;
+    if (!status && run->shelf.folder)
+        status = vks_session_get_embedding(run->session, &embedding);
+    if (!status && embedding)
+        shelf_put(&run->shelf, embedding);
+    vks_embedding_free(&embedding);
+    return status;
+}
+
 static int load_image(const struct settings *settings, const struct input *input, struct run *run)
 {
     vks_session_params params = { .struct_size = sizeof params, .progress = progress_update };
@@ -101,8 +128,9 @@ static int load_image(const struct settings *settings, const struct input *input
     if (input->embedding)
         status = vks_session_set_embedding(run->session, input->embedding);
     else
-        status = vks_session_set_image(run->session, &input->image.view);
+        status = set_image(run, &input->image.view);
     progress_clear();
+    shelf_warn(&run->shelf);
     if (interrupt_code())
         return interrupt_report();
     return status ? fail_status(status, STAGE_RUN, input->path) : 0;
@@ -122,6 +150,9 @@ int run_open(const struct settings *settings, struct run *run)
     run->load_ms = milliseconds() - began;
     if (settings->verbosity)
         note("model loaded in %.0f ms", run->load_ms);
+    code = shelf_open(run->embeddings, run, settings, &run->shelf);
+    if (code)
+        return code;
     return interrupt_code() ? interrupt_report() : 0;
 }
 

@@ -5,6 +5,7 @@
 #include "examples.h"
 #include "input.h"
 #include "settings.h"
+#include "shelf.h"
 
 struct run {
     vks_context *context;
@@ -15,6 +16,9 @@ struct run {
     char sha256[65];                 /* of the checkpoint; "" until run_hash */
     double device_ms, load_ms;       /* to open the device; device and model together */
     const struct examples *examples; /* NULL or empty: none */
+    const char *embeddings;          /* --embeddings; set between run_inspect and run_open */
+    struct shelf shelf;
+    int was_encoded; /* by run_start: the embedding was nowhere to be had */
 };
 
 /* Describes the checkpoint without a device, so that a wrong file costs nothing. Says its licence and its note. */

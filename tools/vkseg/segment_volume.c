@@ -183,6 +183,9 @@ static int prepare(struct job *job)
     if (!code && job->slices.does_propagate && !job->slices.has_memory && !(job->run.info.accepts & VKS_ACCEPTS_BOX))
         code = fail(BAD_USAGE, "Prompt every slice instead.", "--propagate box: a %s model takes no boxes.",
                     job->run.info.family);
+    job->run.embeddings = args_value(job->args, "embeddings");
+    if (!code && job->run.embeddings && job->slices.has_memory)
+        code = fail(BAD_USAGE, "Leave one of them out.", "--propagate memory takes no kept --embeddings.");
     if (!code)
         code = window_choose(job->settings.window, &job->volume.view, &job->window);
     return code;
@@ -198,6 +201,7 @@ static int run_slices(struct job *job)
     slices->window = &job->window;
     slices->hints = &job->hints;
     slices->run = &job->run;
+    slices->shelf = &job->run.shelf;
     slices->labels = calloc((size_t)view->size[0] * view->size[1] * view->size[2], sizeof *slices->labels);
     if (!slices->labels)
         return fail(NO_MEMORY, NULL, "no memory for the labels.");
@@ -313,6 +317,7 @@ static json_t *make_report(const struct job *job)
     json_object_set_new(document, "prompts_from", json_string(job->has_own_boxes ? "the volume's file" : "the user"));
     json_object_set_new(document, "slices_encoded", json_integer(job->slices.encoded));
     json_object_set_new(document, "slices_reused", json_integer(job->slices.reused));
+    json_object_set_new(document, "slices_from_folder", json_integer(job->run.shelf.found));
     json_object_set_new(document, "complete", json_boolean(!job->slices.was_stopped));
     json_object_set_new(document, "objects", describe_objects(job));
     return document;

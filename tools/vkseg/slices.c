@@ -32,46 +32,73 @@ int slices_progress(void *user, double fraction, const char *stage)
     return progress_update(NULL, (slices->done + fraction) / (slices->expected ? slices->expected : 1), slices->stage);
 }
 
-vks_status slices_image(struct slices *slices, uint32_t slice, vks_image *image)
+vks_status slices_image(const struct slices *slices, uint32_t slice, void *buffer, vks_image *image)
 {
-    vks_status status = vks_volume_slice(slices->volume, slices->cut->axis, slice, slices->buffer, image);
+    vks_status status = vks_volume_slice(slices->volume, slices->cut->axis, slice, buffer, image);
     image->window_width = slices->window->width;
     image->window_centre = slices->window->level;
     return status;
 }
 
-static vks_status encode(struct slices *slices, uint32_t slice)
+static vks_status feeder_image(void *user, uint32_t slice, void *buffer, vks_image *image)
 {
-    vks_image image;
-    vks_status status = slices_image(slices, slice, &image);
+    return slices_image(user, slice, buffer, image);
+}
+
+static int feeder_watch(void *user, double fraction)
+{
+    return slices_progress(user, fraction, NULL);
+}
+
+/* Keeps the embedding for the other objects, within bounds. */
+static void keep(struct slices *slices, uint32_t slice, vks_embedding *embedding)
+{
+    if (slices->hints->objects < 2 || slices->kept_bytes >= MOST_KEPT) {
+        vks_embedding_free(&embedding);
+        return;
+    }
+    slices->kept[slice] = embedding;
+    slices->kept_bytes += 4ull * embedding->channels * embedding->height * embedding->width;
+}
+
+static vks_status feed(struct slices *slices, uint32_t slice)
+{
+    vks_embedding *embedding = slices->kept[slice];
+    int was_encoded = 0, was_kept = embedding != NULL;
+    slices->reused += (uint32_t)was_kept;
+    vks_status status = was_kept ? VKS_OK : feeder_take(slices->feeder, slice, &embedding, &was_encoded);
+    slices->is_feeders = status != VKS_OK;
+    slices->encoded += (uint32_t)was_encoded;
     if (status)
         return status;
-    status = vks_session_set_image(slices->run->session, &image);
-    slices->encoded += !status;
-    if (status || slices->hints->objects < 2 || slices->kept_bytes >= MOST_KEPT)
-        return status;
-    status = vks_session_get_embedding(slices->run->session, &slices->kept[slice]);
-    if (!status)
-        slices->kept_bytes +=
-            4ull * slices->kept[slice]->channels * slices->kept[slice]->height * slices->kept[slice]->width;
+    status = vks_session_set_embedding(slices->run->session, embedding);
+    if (!was_kept)
+        keep(slices, slice, embedding);
     return status;
 }
 
-static vks_status take_slice(struct slices *slices, uint32_t slice)
+/* Sets the session to a slice. `next`: the slice that will be wanted after it, -1: nobody knows. */
+static vks_status take_slice(struct slices *slices, uint32_t slice, int64_t next)
 {
-    if (slices->current == (int64_t)slice)
-        return VKS_OK;
-    slices->current = -1;
+    vks_image image;
     vks_status status = VKS_OK;
-    if (slices->kept[slice]) {
-        status = vks_session_set_embedding(slices->run->session, slices->kept[slice]);
-        slices->reused += !status;
-    } else {
-        status = encode(slices, slice);
-    }
-    if (!status)
+    if (slices->current != (int64_t)slice) {
+        slices->current = -1;
+        if (slices->feeder) {
+            status = feed(slices, slice);
+        } else {
+            status = slices_image(slices, slice, slices->buffer, &image);
+            if (!status)
+                status = vks_session_set_image(slices->run->session, &image);
+            slices->encoded += !status;
+        }
+        if (status)
+            return status;
         slices->current = slice;
-    return status;
+    }
+    if (slices->feeder && next >= 0 && !slices->kept[next])
+        feeder_ahead(slices->feeder, (uint32_t)next);
+    return VKS_OK;
 }
 
 /* ---- one mask ---- */
@@ -82,11 +109,11 @@ static void frame_free(struct frame *frame)
     *frame = (struct frame){ 0 };
 }
 
-static vks_status predict(struct slices *slices, uint32_t slice, const vks_prompt *prompts, size_t count,
+static vks_status predict(struct slices *slices, uint32_t slice, int64_t next, const vks_prompt *prompts, size_t count,
                           struct frame *out)
 {
     *out = (struct frame){ 0 };
-    vks_status status = take_slice(slices, slice);
+    vks_status status = take_slice(slices, slice, next);
     if (!status)
         status = vks_session_predict(slices->run->session, prompts, count, 0, &out->masks);
     if (status)
@@ -167,6 +194,7 @@ static vks_prompt box_around(const struct slices *slices, const uint32_t box[4])
 /* From the mask on `from` towards `to`, which is included. */
 struct walk {
     uint32_t object, from, to;
+    int64_t afterwards;    /* the slice that is looked at when `to` is done, -1: nobody knows */
     int is_named;          /* the user said how far: an empty mask does not end it */
     uint32_t box[4];       /* around the mask before */
     uint64_t area;         /* of the mask before */
@@ -179,7 +207,8 @@ static vks_status step(struct slices *slices, struct walk *walk, uint32_t slice,
     vks_prompt prompt = walk->area ? box_around(slices, walk->box) : *walk->own;
     struct frame frame;
     prompt.object = 0;
-    vks_status status = predict(slices, slice, &prompt, 1, &frame);
+    int64_t next = slice == walk->to ? walk->afterwards : walk->to > slice ? (int64_t)slice + 1 : (int64_t)slice - 1;
+    vks_status status = predict(slices, slice, next, &prompt, 1, &frame);
     if (status)
         return status;
     int has_burst = walk->area && frame.area > LEAST_GROWN && frame.area > MOST_GROWTH * walk->area;
@@ -258,21 +287,28 @@ static vks_status run_key(struct slices *slices, uint32_t object, int64_t before
 {
     struct frame frame;
     const vks_prompt *own;
+    uint32_t first, last;
+    int is_named = reach(slices, object, &first, &last);
     size_t count = gather(slices->hints, object, key, prompts, &own);
     int64_t after = next_key(slices->hints, object, key);
-    vks_status status = predict(slices, (uint32_t)key, prompts, count, &frame);
+    uint32_t end = after < 0 ? last : (uint32_t)((key + after) / 2);
+    uint32_t begin = before < 0 ? first : (uint32_t)((before + key) / 2 + 1);
+    int64_t back = begin < key ? key - 1 : after;
+    int64_t next = !slices->does_propagate ? after : key < end ? key + 1 : back;
+    vks_status status = predict(slices, (uint32_t)key, next, prompts, count, &frame);
     if (!status)
         *code = accept(slices, object, (uint32_t)key, &frame, 1);
     struct walk walk = { .object = object, .from = (uint32_t)key, .area = frame.area, .own = own };
-    uint32_t first, last;
-    walk.is_named = reach(slices, object, &first, &last);
+    walk.is_named = is_named;
+    walk.to = end;
+    walk.afterwards = back;
     memcpy(walk.box, frame.box, sizeof walk.box);
     frame_free(&frame);
     if (status || *code || !slices->does_propagate)
         return status;
-    walk.to = after < 0 ? last : (uint32_t)((key + after) / 2);
     status = walk_to(slices, walk, code);
-    walk.to = before < 0 ? first : (uint32_t)((before + key) / 2 + 1);
+    walk.to = begin;
+    walk.afterwards = after;
     if (!status && !*code && !interrupt_code() && walk.to <= key)
         status = walk_to(slices, walk, code);
     return status;
@@ -325,19 +361,36 @@ int slices_run(struct slices *slices)
     int code = 0;
     if (!slices->has_memory)
         status = vks_session_create(slices->run->model, &params, &slices->run->session);
+    if (!status && !slices->has_memory && slices->run->info.reusable) {
+        const struct feeder_params feeder = { .model = slices->run->model,
+                                              .shelf = slices->shelf,
+                                              .buffer_bytes = bytes,
+                                              .image = feeder_image,
+                                              .watch = feeder_watch,
+                                              .user = slices };
+        code = feeder_open(&feeder, &slices->feeder);
+    }
     progress_begin(slices->settings->progress, slices->settings->is_quiet);
-    if (!status)
+    if (!status && !code)
         status = slices->has_memory ? slices_run_memory(slices, &code) : run_objects(slices, prompts, &code);
     progress_clear();
     free(prompts);
     slices->was_stopped = interrupt_code() != 0;
     if (slices->was_stopped)
-        return 0;
-    return status ? fail_status(status, STAGE_RUN, NULL) : code;
+        code = 0;
+    else if (status && slices->is_feeders)
+        code = fail_sentence(status, STAGE_RUN, NULL, feeder_error(slices->feeder));
+    else if (status)
+        code = fail_status(status, STAGE_RUN, NULL);
+    feeder_close(&slices->feeder);
+    if (!slices->has_memory)
+        shelf_warn(slices->shelf);
+    return code;
 }
 
 void slices_close(struct slices *slices)
 {
+    feeder_close(&slices->feeder);
     for (uint32_t i = 0; slices->kept && i < slices->cut->count; i++)
         vks_embedding_free(&slices->kept[i]);
     free(slices->kept);

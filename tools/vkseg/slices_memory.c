@@ -26,7 +26,7 @@ static vks_status take_slice(struct memory *memory, uint32_t slice)
     if (memory->current == (int64_t)slice)
         return VKS_OK;
     memory->current = -1;
-    vks_status status = slices_image(slices, slice, &image);
+    vks_status status = slices_image(slices, slice, slices->buffer, &image);
     if (!status)
         status = vks_tracker_set_slice(memory->tracker, slice - slices->cut->first, &image);
     slices->encoded += !status;
