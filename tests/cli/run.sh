@@ -344,7 +344,8 @@ else
         check "bench ops keeps results" bash -c "! '$vksegdev' ${ops[*]} -o ops.json 2>err >out"
         check "an automatic model's kernels agree" "$vksegdev" check nodes "$toy" -d cpu
         check "its memory" "$vksegdev" inspect memory "$toy" --as lavapipe
-        check "its plan on a phone" bash -c "'$vksegdev' inspect plan '$toy' --as phone | grep -q conv_slab"
+        check "thin slabs on a phone" bash -c "'$vksegdev' inspect graph '$toy' --as phone | grep -q '\[8, 256, 256'"
+        check "thick ones on a CPU" bash -c "'$vksegdev' inspect graph '$toy' --as lavapipe | grep -q '\[32, 256, 256'"
         check "it has no encoder" bash -c \
             "'$vksegdev' inspect graph '$toy' --stage encode 2>&1 | grep -q 'expected label'"
         check "bench ops of it" bash -c \
