@@ -12,7 +12,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
 unset NO_COLOR VKSEG_DEVICE VKS_LOG VKS_DEVICE VKS_OPTIONS
-export VKS_CACHE=$work/cache
+export VKS_CACHE=$work/cache XDG_CACHE_HOME=$work/cache
 passed=0 failed=0 skipped=0
 
 complain() {

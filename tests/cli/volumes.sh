@@ -13,6 +13,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
 unset NO_COLOR VKSEG_DEVICE VKS_LOG VKS_DEVICE VKS_OPTIONS
+export VKS_CACHE=$work/cache XDG_CACHE_HOME=$work/cache
 passed=0 failed=0 skipped=0
 
 complain() {
@@ -137,6 +138,27 @@ pixels 1 >middle.raw
 } >ct.pgm
 gzip -kn vol.nii
 check "the volume is whole" test "$(wc -c <vol.nii)" -eq $((352 + 3 * 64 * 48))
+# What a header may claim: one sentence, exit 4.
+lie() { # offset byte...
+    local at=$1
+    shift
+    cp vol.nii lie.nii
+    bytes "$@" | dd of=lie.nii bs=1 seek="$at" conv=notrunc 2>/dev/null
+}
+one_sentence() {
+    expect 4 "$1" info lie.nii
+    check "one sentence and one advice" test "$(wc -l <err)" -le 2
+}
+lie 40 9 0
+one_sentence 'dimensions'
+lie 42 255 255
+one_sentence 'claims|-1'
+lie 280 0 0 192 127
+one_sentence 'not finite'
+lie 42 16 39 16 39 16 39
+one_sentence '10000 x 10000 x 10000'
+head -c 400 lie.nii >short.nii && mv short.nii lie.nii
+one_sentence '10000 x 10000 x 10000'
 touch model.pth there.nii
 expect 2 'no output is given' preview vol.nii
 expect 2 'from 1 to 400' preview vol.nii -o sheet.png --tiles 0

@@ -7,6 +7,7 @@ build=$(realpath "${1:?usage: run.sh BUILD}")
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+export VKS_CACHE=$work/cache XDG_CACHE_HOME=$work/cache
 if grep -q '^VKSEG_SANITIZE:BOOL=ON' "$build/CMakeCache.txt"; then
     echo "SKIPPED: a sanitized library cannot serve a plain program"
     exit 0

@@ -144,6 +144,126 @@ static void check_labels(const struct record *record, const vks_io_volume *volum
     free(labels);
 }
 
+/* ---- a series and its NIfTI conversion ---- */
+
+static void put(unsigned char *file, size_t at, const void *value, size_t size)
+{
+    memcpy(file + at, value, size);
+}
+
+/* As converters write it: rows from the bottom up, so that the determinant is positive; an sform, floats. */
+static void convert(const vks_io_volume *volume, const char *path)
+{
+    const vks_volume *view = &volume->view;
+    const uint32_t *size = view->size;
+    const size_t plane = (size_t)size[0] * size[1], count = plane * size[2];
+    unsigned char header[352] = { 0 };
+    const int32_t header_size = 348;
+    const int16_t dim[8] = { 3, (int16_t)size[0], (int16_t)size[1], (int16_t)size[2], 1, 1, 1, 1 }, type[2] = { 16, 32 }, code = 1;
+    const float pixdim[8] = { 1, (float)view->spacing[0], (float)view->spacing[1], (float)view->spacing[2], 0, 0, 0, 0 }, offset = 352;
+    float *values = malloc(count * sizeof *values), *turned = malloc(count * sizeof *turned);
+    vks_volume_floats(view, values);
+    for (uint32_t k = 0; k < size[2]; k++)
+        for (uint32_t j = 0; j < size[1]; j++)
+            memcpy(turned + k * plane + (size_t)j * size[0], values + k * plane + (size_t)(size[1] - 1 - j) * size[0],
+                   size[0] * sizeof *values);
+    put(header, 0, &header_size, 4);
+    put(header, 40, dim, sizeof dim);
+    put(header, 70, type, sizeof type);
+    put(header, 76, pixdim, sizeof pixdim);
+    put(header, 108, &offset, 4);
+    put(header, 254, &code, 2);
+    for (int r = 0; r < 3; r++) {
+        const double *a = view->affine[r];
+        const float row[4] = { (float)a[0], (float)-a[1], (float)a[2], (float)(a[3] + a[1] * (size[1] - 1)) };
+        put(header, 280 + 16 * (size_t)r, row, sizeof row);
+    }
+    header[123] = 2;
+    put(header, 344, "n+1", 4);
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(header, 1, sizeof header, file), sizeof header);
+    assert_int_equal(fwrite(turned, sizeof *turned, count, file), count);
+    fclose(file);
+    free(values);
+    free(turned);
+}
+
+/* Labels of what is brighter than the mean, written in the place of `volume` and read back. */
+static vks_io_volume bright(const vks_io_volume *volume, const char *path)
+{
+    const size_t count = (size_t)volume->view.size[0] * volume->view.size[1] * volume->view.size[2];
+    float *values = malloc(count * sizeof *values);
+    uint8_t *labels = malloc(count);
+    double mean = 0;
+    vks_volume_floats(&volume->view, values);
+    for (size_t i = 0; i < count; i++)
+        mean += (double)values[i] / (double)count;
+    for (size_t i = 0; i < count; i++)
+        labels[i] = (double)values[i] > mean;
+    const vks_label_map map = { labels, VKS_PIXEL_U8, { volume->view.size[0], volume->view.size[1], volume->view.size[2] }, NULL, 0 };
+    vks_io_volume back;
+    assert_ok(vks_io_write_labels(path, &map, volume, 1));
+    assert_ok(vks_io_read_volume(path, NULL, &back));
+    remove(path);
+    free(values);
+    free(labels);
+    return back;
+}
+
+/* Cramer's rule: the index in `view` of a place in millimetres. */
+static void index_of(const vks_volume *view, const double mm[3], double out[3])
+{
+    const double (*a)[4] = (const double (*)[4])view->affine;
+    const double b[3] = { mm[0] - a[0][3], mm[1] - a[1][3], mm[2] - a[2][3] };
+    double m[4][3][3], det[4];
+    for (int k = 0; k < 4; k++) {       /* the last is the matrix itself */
+        for (int r = 0; r < 3; r++)
+            for (int c = 0; c < 3; c++)
+                m[k][r][c] = c == k ? b[r] : a[r][c];
+        det[k] = m[k][0][0] * (m[k][1][1] * m[k][2][2] - m[k][1][2] * m[k][2][1]) -
+                 m[k][0][1] * (m[k][1][0] * m[k][2][2] - m[k][1][2] * m[k][2][0]) +
+                 m[k][0][2] * (m[k][1][0] * m[k][2][1] - m[k][1][1] * m[k][2][0]);
+    }
+    for (int k = 0; k < 3; k++)
+        out[k] = det[k] / det[3];
+}
+
+/* Every voxel of the series' labels has the conversion's label at the same place in the patient. */
+static void check_conversion(const struct record *record, const vks_io_volume *series)
+{
+    vks_io_volume conversion;
+    convert(series, scratch("conversion.nii"));
+    assert_ok(vks_io_read_volume(scratch("conversion.nii"), NULL, &conversion));
+    remove(scratch("conversion.nii"));
+    vks_io_volume a = bright(series, scratch("labels-a.nii.gz")), b = bright(&conversion, scratch("labels-b.nii.gz"));
+    const vks_volume *from = &a.view, *to = &b.view;
+    size_t set = 0;
+    for (uint32_t k = 0; k < from->size[2]; k++)
+        for (uint32_t j = 0; j < from->size[1]; j++)
+            for (uint32_t i = 0; i < from->size[0]; i++) {
+                double mm[3], at[3];
+                for (int r = 0; r < 3; r++)
+                    mm[r] = from->affine[r][0] * i + from->affine[r][1] * j + from->affine[r][2] * k + from->affine[r][3];
+                index_of(to, mm, at);
+                size_t index = 0;
+                for (int c = 2; c >= 0; c--) {
+                    const double near = floor(at[c] + 0.5);
+                    if (fabs(at[c] - near) > 1e-3 || near < 0 || near >= to->size[c])
+                        fail_msg("%s: voxel %u,%u,%u lies at %g,%g,%g of the conversion", record->name, i, j, k, at[0], at[1], at[2]);
+                    index = index * to->size[c] + (size_t)near;
+                }
+                const uint8_t label = ((const uint8_t *)from->voxels)[((size_t)k * from->size[1] + j) * from->size[0] + i];
+                if (label != ((const uint8_t *)to->voxels)[index])
+                    fail_msg("%s: voxel %u,%u,%u has another label in the conversion", record->name, i, j, k);
+                set += label;
+            }
+    assert_true(set > 0);
+    vks_io_volume_free(&a);
+    vks_io_volume_free(&b);
+    vks_io_volume_free(&conversion);
+}
+
 static void reads_and_refuses(void **state)
 {
     (void)state;
@@ -168,6 +288,8 @@ static void reads_and_refuses(void **state)
         check_voxels(&record, &volume);
         assert_int_equal(record.is_lenient || strcmp(record.name, "frames") == 0, *volume.note != '\0');
         check_labels(&record, &volume);
+        if (record.channels == 1)
+            check_conversion(&record, &volume);
         vks_io_volume_free(&volume);
         free(record.voxels);
     }
