@@ -72,14 +72,31 @@ def run_torch(steps, voxels):
     return time.perf_counter() - wall, time.process_time() - cpu, labels
 
 
+def peak_memory(pid):
+    """KiB of the largest resident set so far; 0 where the system does not tell. The parent's usage of its children would
+    count this program's own memory, which a child shares until it becomes vkseg."""
+    try:
+        with open(f"/proc/{pid}/status") as file:
+            return next((int(line.split()[1]) for line in file if line.startswith("VmHWM")), 0)
+    except OSError:
+        return 0
+
+
 def run_vkseg(options, output):
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run([options.vkseg, "predict", options.volume, "-m", os.path.join(options.model, "model.json"), "-d",
-                           options.device, "-o", output, "--overwrite", "--json", "-q"], check=True, capture_output=True)
+    before, peak = resource.getrusage(resource.RUSAGE_CHILDREN), 0
+    with tempfile.TemporaryFile("w+") as report:
+        running = subprocess.Popen([options.vkseg, "predict", options.volume, "-m", os.path.join(options.model, "model.json"),
+                                    "-d", options.device, "-o", output, "--overwrite", "--json", "-q"], stdout=report)
+        while running.poll() is None:
+            time.sleep(0.05)
+            peak = max(peak, peak_memory(running.pid))
+        if running.returncode:
+            raise SystemExit(f"vkseg ended with {running.returncode}")
+        report.seek(0)
+        result = json.load(report)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    report = json.loads(done.stdout)
-    return report["run"]["times"]["run_ms"] * 1e-3, cpu, after.ru_maxrss / 2**20, report
+    return result["run"]["times"]["run_ms"] * 1e-3, cpu, peak / 2**20, result
 
 
 def main():
