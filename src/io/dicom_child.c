@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MOST_FRAMES = 100000 };
+enum { MOST_FRAMES = 100000, MOST_NAMES = 1 << 24 };     /* bytes of names */
 
 struct answer { enum dicom_result result; char message[256]; };
 
@@ -56,8 +56,20 @@ static void give_pixels(int pipe, const char *path)
     dicom_pixels_free(&pixels);
 }
 
+static void give_names(int pipe, const char *path)
+{
+    struct answer answer = { DICOM_OK, "" };
+    char *names = NULL;
+    size_t size = 0;
+    answer.result = dicom_read_names(path, &names, &size, answer.message);
+    give(pipe, &answer, sizeof answer);
+    give(pipe, &size, sizeof size);
+    give(pipe, names, size);
+    free(names);
+}
+
 /* An assertion of GDCM's would print. */
-static void run(int pipe, const char *const *paths, uint32_t count, bool wants_pixels)
+static void run(int pipe, const char *const *paths, uint32_t count, enum dicom_work work)
 {
     const struct rlimit none = { 0, 0 };
     const int nowhere = open("/dev/null", O_RDWR);
@@ -70,14 +82,15 @@ static void run(int pipe, const char *const *paths, uint32_t count, bool wants_p
     for (int number = 1; number < 32; number++)
         if (number != SIGKILL && number != SIGSTOP)
             signal(number, SIG_DFL);
+    static void (*const works[])(int, const char *) = { give_header, give_pixels, give_names };
     for (uint32_t i = 0; i < count; i++)
-        (wants_pixels ? give_pixels : give_header)(pipe, paths[i]);
+        works[work](pipe, paths[i]);
     _exit(0);
 }
 
 /* ---- the parent ---- */
 
-vks_status dicom_child_start(const char *const *paths, uint32_t count, bool wants_pixels, struct dicom_child *out)
+vks_status dicom_child_start(const char *const *paths, uint32_t count, enum dicom_work work, struct dicom_child *out)
 {
     int ends[2];
     *out = (struct dicom_child){ .pid = 0 };
@@ -85,7 +98,7 @@ vks_status dicom_child_start(const char *const *paths, uint32_t count, bool want
     const pid_t pid = fork();
     if (pid == 0) {
         close(ends[0]);
-        run(ends[1], paths, count, wants_pixels);
+        run(ends[1], paths, count, work);
     }
     close(ends[1]);
     if (pid < 0) {
@@ -174,5 +187,25 @@ enum dicom_result dicom_child_pixels(struct dicom_child *child, struct dicom_pix
     if (get(child, out->values, out->size))
         return DICOM_OK;
     dicom_pixels_free(out);
+    return died(message);
+}
+
+enum dicom_result dicom_child_names(struct dicom_child *child, char **names, size_t *size, char message[256])
+{
+    struct answer answer;
+    *names = NULL;
+    *size = 0;
+    if (!get_answer(child, &answer, message) || !get(child, size, sizeof *size) || *size > MOST_NAMES)
+        return *size = 0, died(message);
+    if (answer.result != DICOM_OK || *size == 0)
+        return answer.result == DICOM_OK ? died(message) : answer.result;
+    *names = malloc(*size);
+    if (!*names)
+        return DICOM_MEMORY;
+    if (get(child, *names, *size) && (*names)[*size - 1] == '\0')
+        return DICOM_OK;
+    free(*names);
+    *names = NULL;
+    *size = 0;
     return died(message);
 }

@@ -7,13 +7,15 @@
 #include "io/io.h"
 
 struct dicom_child { int pid, pipe; };
+enum dicom_work { DICOM_WORK_HEADERS, DICOM_WORK_PIXELS, DICOM_WORK_NAMES };
 
-/* Starts reading the headers, or the pixels, of these files in this order. `paths` must live until dicom_child_end. */
-vks_status dicom_child_start(const char *const *paths, uint32_t count, bool wants_pixels, struct dicom_child *out);
+/* Starts reading the headers, the pixels, or the names in DICOMDIRs, of these files in this order. `paths` must live until dicom_child_end. */
+vks_status dicom_child_start(const char *const *paths, uint32_t count, enum dicom_work work, struct dicom_child *out);
 
-/* The next file's, as dicom_read_header and dicom_read_pixels give them (and are freed). */
+/* The next file's, as dicom_read_header, dicom_read_pixels and dicom_read_names give them (and are freed). */
 enum dicom_result dicom_child_header(struct dicom_child *child, struct dicom_file *out, char message[256]);
 enum dicom_result dicom_child_pixels(struct dicom_child *child, struct dicom_pixels *out, char message[256]);
+enum dicom_result dicom_child_names(struct dicom_child *child, char **names, size_t *size, char message[256]);
 
 /* Accepts a zeroed one. */
 void dicom_child_end(struct dicom_child *child);

@@ -73,7 +73,7 @@ bool dicom_recognise(const char *path)
     return is_known;
 }
 
-static vks_status add_path(struct dicom_folder *folder, const char *path)
+vks_status dicom_add_path(struct dicom_folder *folder, const char *path)
 {
     VKS_REQUIRE(folder->count < MOST_FILES, VKS_ERR_CORRUPT, "%s: more than %d files in one folder", path, MOST_FILES);
     VKS_TRY(VKR_GROW(folder->entries, folder->capacity, folder->count));
@@ -100,7 +100,7 @@ static vks_status add_folder(struct dicom_folder *folder, const char *path)
             break;
         snprintf(name, size, "%s%s%s", path, path[strlen(path) - 1] == '/' ? "" : "/", item->d_name);
         if (stat(name, &found) == 0 && S_ISREG(found.st_mode) && has_signature(name))
-            status = add_path(folder, name);
+            status = dicom_add_path(folder, name);
         vkr_free(name);
     }
     closedir(handle);
@@ -129,7 +129,6 @@ static vks_status read_headers(struct dicom_folder *folder, struct dicom_child *
         folder->entries[i].path = NULL;
         const enum dicom_result result = status == VKS_OK ? dicom_child_header(child, &entry.file, message) : DICOM_NONE;
         if (status == VKS_OK && result == DICOM_OK && entry.file.has_pixels && entry.file.frames) {
-            place_along(&entry);
             folder->entries[kept++] = entry;
             continue;
         }
@@ -151,7 +150,7 @@ static vks_status read_in_child(struct dicom_folder *folder)
     VKS_TRY(vkr_alloc(folder->count, sizeof *paths, "paths", (void **)&paths));
     for (uint32_t i = 0; i < folder->count; i++)
         paths[i] = folder->entries[i].path;
-    vks_status status = dicom_child_start(paths, folder->count, false, &child);
+    vks_status status = dicom_child_start(paths, folder->count, DICOM_WORK_HEADERS, &child);
     if (status == VKS_OK)
         status = read_headers(folder, &child);
     dicom_child_end(&child);
@@ -210,28 +209,51 @@ static int compare_entries(const void *a, const void *b)
     return strcmp(x->path, y->path);
 }
 
+void dicom_sort(struct dicom_folder *folder)
+{
+    for (uint32_t i = 0; i < folder->count; i++)
+        place_along(&folder->entries[i]);
+    qsort(folder->entries, folder->count, sizeof *folder->entries, compare_entries);
+    folder->series_count = 0;
+    for (uint32_t i = 0; i < folder->count; i++) {
+        if (i > 0 && compare_groups(&folder->entries[i - 1].file, &folder->entries[i].file) != 0)
+            folder->series_count++;
+        folder->entries[i].series = folder->series_count;
+    }
+    folder->series_count++;
+}
+
+/* A folder that holds no image, but perhaps a disc's list of those below it. */
+static vks_status try_directory(const char *path, struct dicom_folder *folder)
+{
+    char name[4096];
+    const int length = snprintf(name, sizeof name, "%s/DICOMDIR", path);
+    if (length >= (int)sizeof name || !dicom_is_directory(name))
+        return VKS_OK;
+    VKS_TRY(dicom_add_directory(name, folder));
+    return read_in_child(folder);
+}
+
 vks_status dicom_open_folder(const char *path, struct dicom_folder *out)
 {
     struct stat found;
     *out = (struct dicom_folder){ .count = 0 };
     VKS_REQUIRE(stat(path, &found) == 0, VKS_ERR_NOT_FOUND, "%s cannot be opened: %s", path, strerror(errno));
     out->is_folder = S_ISDIR(found.st_mode);
-    vks_status status = out->is_folder ? add_folder(out, path) : add_path(out, path);
+    const bool is_list = !out->is_folder && dicom_is_directory(path);
+    vks_status status = out->is_folder ? add_folder(out, path) : is_list ? dicom_add_directory(path, out) : dicom_add_path(out, path);
+    out->is_folder = out->is_folder || is_list;
     if (status == VKS_OK)
         status = read_in_child(out);
+    if (status == VKS_OK && out->count == 0 && !is_list)
+        status = try_directory(path, out);
     if (status == VKS_OK && out->count == 0)
         status = vks_fail(VKS_ERR_CORRUPT, "%s holds no DICOM image", path);
     if (status != VKS_OK) {
         dicom_close_folder(out);
         return status;
     }
-    qsort(out->entries, out->count, sizeof *out->entries, compare_entries);
-    for (uint32_t i = 0; i < out->count; i++) {
-        if (i > 0 && compare_groups(&out->entries[i - 1].file, &out->entries[i].file) != 0)
-            out->series_count++;
-        out->entries[i].series = out->series_count;
-    }
-    out->series_count++;
+    dicom_sort(out);
     return VKS_OK;
 }
 

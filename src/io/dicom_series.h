@@ -17,10 +17,22 @@ struct dicom_folder {
     bool is_folder;
 };
 
-/* Reads the headers of one file or of every file in a folder (not below it). Files that are no DICOM images are passed over
+/* Reads the headers of one file, of every file in a folder (not below it), or of what a DICOMDIR lists: one that is named, or
+ * one in a folder without images of its own. Files that are no DICOM images are passed over
  * in a folder. Errors: NOT_FOUND, CORRUPT (nothing there, damaged), HOST_MEMORY. */
 vks_status dicom_open_folder(const char *path, struct dicom_folder *out);
 void dicom_close_folder(struct dicom_folder *folder);
+
+/* Appends a file, to be read with the others. Errors: CORRUPT (too many), HOST_MEMORY. */
+vks_status dicom_add_path(struct dicom_folder *folder, const char *path);
+
+/* dicom_directory.c: is this a DICOMDIR; appends the images it lists. Errors: CORRUPT (damaged, a name that leads away, a file
+ * that is not there), HOST_MEMORY. */
+bool dicom_is_directory(const char *path);
+vks_status dicom_add_directory(const char *path, struct dicom_folder *folder);
+
+/* Numbers the series of a folder that is not empty, and brings its entries into order. */
+void dicom_sort(struct dicom_folder *folder);
 
 /* "1: CT series 3, 120 slices of 512 x 512", one line each. Never a description: people write names there. */
 vks_status dicom_describe(const struct dicom_folder *folder, char **out);

@@ -28,6 +28,7 @@ namespace
 
 const uint32_t MOST_FRAMES = 100000, MOST_SIDE = 32768;
 const uint64_t MOST_BYTES = uint64_t(1) << 32;
+const size_t MOST_NAMES = size_t(1) << 23;
 
 enum dicom_result say(char message[256], enum dicom_result result, const char *text)
 {
@@ -227,6 +228,33 @@ enum dicom_result read_header(const char *path, struct dicom_file *out, char mes
     return read_frames(set, out, message);
 }
 
+enum dicom_result read_names(const char *path, char **names, size_t *size, char message[256])
+{
+    gdcm::Reader reader;
+    reader.SetFileName(path);
+    if (!reader.Read())
+        return say(message, DICOM_BROKEN, "this DICOMDIR is damaged");
+    const gdcm::Tag records(0x0004, 0x1220);
+    const gdcm::DataSet &set = reader.GetFile().GetDataSet();
+    const gdcm::SmartPointer<gdcm::SequenceOfItems> list =
+        set.FindDataElement(records) ? set.GetDataElement(records).GetValueAsSQ() : nullptr;
+    std::string all;
+    for (size_t i = 1; list && i <= list->GetNumberOfItems() && all.size() < MOST_NAMES; i++) {
+        const gdcm::DataSet &record = list->GetItem(i).GetNestedDataSet();
+        const std::string name = text(record, 0x0004, 0x1500);
+        if (text(record, 0x0004, 0x1430) == "IMAGE" && !name.empty() && name.find('\0') == std::string::npos)
+            all.append(name.c_str(), name.size() + 1);
+    }
+    if (all.empty())
+        return say(message, DICOM_BROKEN, "this DICOMDIR lists no image");
+    *names = static_cast<char *>(std::malloc(all.size()));
+    if (!*names)
+        return say(message, DICOM_MEMORY, "no memory for the names in it");
+    std::memcpy(*names, all.data(), all.size());
+    *size = all.size();
+    return DICOM_OK;
+}
+
 // ---- pixels ----
 
 template <typename value> void clean(void *data, size_t count, unsigned bits, bool is_signed, bool is_inverted)
@@ -403,6 +431,11 @@ extern "C" enum dicom_result dicom_read_header(const char *path, struct dicom_fi
 {
     std::memset(out, 0, sizeof *out);
     return guarded(message, [&] { return read_header(path, out, message); });
+}
+
+extern "C" enum dicom_result dicom_read_names(const char *path, char **names, size_t *size, char message[256])
+{
+    return guarded(message, [&] { return read_names(path, names, size, message); });
 }
 
 extern "C" void dicom_file_free(struct dicom_file *file)

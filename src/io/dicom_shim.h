@@ -41,6 +41,10 @@ enum dicom_result { DICOM_OK, DICOM_NONE, DICOM_BROKEN, DICOM_UNSUPPORTED, DICOM
 enum dicom_result dicom_read_header(const char *path, struct dicom_file *out, char message[256]);
 void dicom_file_free(struct dicom_file *file);
 
+/* The images a DICOMDIR lists, as it names them (A\B\C), one after another, each with its final zero: *size bytes in all,
+ * free()d by the caller. DICOM_BROKEN: there are none. */
+enum dicom_result dicom_read_names(const char *path, char **names, size_t *size, char message[256]);
+
 /* Decodes the pixels of all frames: [frames, rows, columns, channels], sign and unused bits cleaned, MONOCHROME1 turned so
  * that greater is brighter, palettes and YBR as RGB. *bytes is 1 or 2 a value (always 1 with 3 channels); freed with
  * dicom_pixels_free. */

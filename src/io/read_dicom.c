@@ -131,7 +131,7 @@ static vks_status read_voxels(const struct dicom_entry *entries, uint32_t count,
     VKS_TRY(vkr_alloc(count, sizeof *paths, "paths", (void **)&paths));
     for (uint32_t i = 0; i < count; i++)
         paths[i] = entries[i].path;
-    vks_status status = dicom_child_start(paths, count, true, &child);
+    vks_status status = dicom_child_start(paths, count, DICOM_WORK_PIXELS, &child);
     for (uint32_t i = 0; status == VKS_OK && i < count; i++)
         status = fill_from(&fill, &child, i);
     dicom_child_end(&child);

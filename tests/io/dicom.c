@@ -38,7 +38,7 @@ static void take_text(const unsigned char **at, char *out, size_t room)
 static void empty_folder(const char *path)
 {
     DIR *folder = opendir(path);
-    char name[400];
+    char name[600];
     for (const struct dirent *item; folder && (item = readdir(folder));) {
         snprintf(name, sizeof name, "%s/%.100s", path, item->d_name);
         if (item->d_name[0] != '.')
@@ -322,9 +322,150 @@ static void survives_cut_files(void **state)
     empty_folder(scratch("series"));
 }
 
+/* Explicit little endian: the value of the first US element of group 0028 with this number. */
+static unsigned char *find_short(unsigned char *bytes, size_t size, unsigned number)
+{
+    const unsigned char head[8] = { 0x28, 0, (unsigned char)number, (unsigned char)(number >> 8), 'U', 'S', 2, 0 };
+    for (size_t i = 0; i + 10 <= size; i++)
+        if (memcmp(bytes + i, head, sizeof head) == 0)
+            return bytes + i + 8;
+    fail_msg("no element 0028,%04x", number);
+    return NULL;
+}
+
+/* Half as many pixels of twice the bits in the same bytes. */
+static void refuses_32_bits(void **state)
+{
+    (void)state;
+    struct record record;
+    const unsigned char *at = NULL;
+    assert_true(next(&at, &record));
+    size_t size;
+    unsigned char *bytes = read_whole(record.first, &size);
+    unsigned char *rows = find_short(bytes, size, 0x10), *columns = find_short(bytes, size, 0x11);
+    unsigned char *side = rows[0] % 2 == 0 ? rows : columns;
+    assert_int_equal(side[0] % 2, 0);
+    side[0] /= 2;
+    find_short(bytes, size, 0x100)[0] = find_short(bytes, size, 0x101)[0] = 32;
+    find_short(bytes, size, 0x102)[0] = 31;
+    FILE *file = fopen(scratch("wide.dcm"), "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, size, file), size);
+    fclose(file);
+    vks_io_volume volume = { .owned = NULL };
+    assert_refused(VKS_ERR_CORRUPT, "neither grey of 8 or 16 bits", vks_io_read_volume(scratch("wide.dcm"), NULL, &volume));
+    remove(scratch("wide.dcm"));
+    empty_folder(record.folder);
+    free(bytes);
+    free(record.voxels);
+}
+
+/* ---- DICOMDIR ---- */
+
+static void element(FILE *file, unsigned group, unsigned tag, const char *kind, const char *value, size_t size)
+{
+    const unsigned char head[8] = { (unsigned char)group, (unsigned char)(group >> 8), (unsigned char)tag, (unsigned char)(tag >> 8),
+                                    (unsigned char)kind[0], (unsigned char)kind[1], (unsigned char)(size + size % 2), 0 };
+    fwrite(head, 1, sizeof head, file);
+    fwrite(value, 1, size, file);
+    if (size % 2)
+        fputc(strcmp(kind, "UI") == 0 ? 0 : ' ', file);
+}
+
+/* Explicit little endian, with the records of a patient and of two images. */
+static void write_directory(const char *path, const char *first, const char *second)
+{
+    static const char class[] = "1.2.840.10008.1.3.10", syntax[] = "1.2.840.10008.1.2.1", open[] = "\xfe\xff\x00\xe0\xff\xff\xff\xff";
+    const char *const names[] = { NULL, first, second };
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    for (int i = 0; i < 128; i++)
+        fputc(0, file);
+    fwrite("DICM", 1, 4, file);
+    const uint32_t length = 8 + 20 + 8 + 4 + 8 + 20;
+    element(file, 2, 0, "UL", (const char *)&length, 4);
+    element(file, 2, 2, "UI", class, sizeof class - 1);
+    element(file, 2, 3, "UI", "1.2", 3);
+    element(file, 2, 16, "UI", syntax, sizeof syntax - 1);
+    fwrite("\x04\x00\x20\x12SQ\0\0\xff\xff\xff\xff", 1, 12, file);
+    for (int i = 0; i < 3; i++) {
+        fwrite(open, 1, 8, file);
+        element(file, 4, 0x1430, "CS", i ? "IMAGE" : "PATIENT", i ? 5 : 7);
+        if (names[i])
+            element(file, 4, 0x1500, "CS", names[i], strlen(names[i]));
+        fwrite("\xfe\xff\x0d\xe0\0\0\0\0", 1, 8, file);
+    }
+    fwrite("\xfe\xff\xdd\xe0\0\0\0\0", 1, 8, file);
+    fclose(file);
+}
+
+static void copy_file(const char *from, const char *to)
+{
+    size_t size;
+    unsigned char *bytes = read_whole(from, &size);
+    FILE *file = fopen(to, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, size, file), size);
+    fclose(file);
+    free(bytes);
+}
+
+static void refuse_directory(const char *path, const char *first, const char *word)
+{
+    vks_io_volume volume = { .owned = NULL };
+    write_directory(path, first, "DATA\\B");
+    assert_refused(VKS_ERR_CORRUPT, word, vks_io_read_volume(path, NULL, &volume));
+    assert_null(volume.owned);
+}
+
+static void reads_directories(void **state)
+{
+    (void)state;
+    struct record record;
+    const unsigned char *at = NULL;
+    char disc[400], data[400], path[400], name[450];
+    assert_true(next(&at, &record));
+    snprintf(disc, sizeof disc, "%s", scratch("disc"));
+    snprintf(data, sizeof data, "%.380s/DATA", disc);
+    snprintf(path, sizeof path, "%.380s/DICOMDIR", disc);
+    empty_folder(data);
+    empty_folder(disc);
+    assert_int_equal(mkdir(disc, 0700) | mkdir(data, 0700), 0);
+    DIR *folder = opendir(record.folder);
+    unsigned copied = 0;
+    for (const struct dirent *item; copied < 2 && (item = readdir(folder));) {
+        char from[400];
+        snprintf(from, sizeof from, "%s/%.100s", record.folder, item->d_name);
+        snprintf(name, sizeof name, "%s/%c", data, "AB"[copied]);
+        if (item->d_name[0] != '.')
+            copy_file(from, name), copied++;
+    }
+    closedir(folder);
+    assert_int_equal(copied, 2);
+    write_directory(path, "DATA\\A", "DATA\\B");
+    const vks_io_volume_params lenient = { .struct_size = sizeof lenient, .allow_nonuniform = 1 };
+    for (int i = 0; i < 2; i++) {       /* the list itself, and the folder it lies in */
+        vks_io_volume volume;
+        assert_true(vks_io_is_volume(i ? disc : path));
+        assert_ok(vks_io_read_volume(i ? disc : path, &lenient, &volume));
+        assert_int_equal(volume.view.size[0], record.size[0]);
+        assert_int_equal(volume.view.size[2], 2);
+        vks_io_volume_free(&volume);
+    }
+    refuse_directory(path, "..\\..\\etc\\passwd", "not allowed");
+    refuse_directory(path, "/etc/passwd", "not allowed");
+    refuse_directory(path, "DATA\\\\A", "not allowed");
+    refuse_directory(path, "DATA\\C", "is not there");
+    free(record.voxels);
+    empty_folder(data);
+    empty_folder(disc);
+    empty_folder(record.folder);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(reads_and_refuses), cmocka_unit_test(survives_cut_files) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(reads_and_refuses), cmocka_unit_test(survives_cut_files),
+                                        cmocka_unit_test(refuses_32_bits), cmocka_unit_test(reads_directories) };
     gzFile file = gzopen(VKS_SOURCE_DIR "/tests/io/data/dicom.pack.gz", "rb");
     pack = malloc(1 << 22);
     if (!file || !pack)
