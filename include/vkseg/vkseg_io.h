@@ -109,6 +109,10 @@ VKS_API void vks_io_volume_free(vks_io_volume *volume);
  * a spacing of 1 and no place in a patient. vks_volume_labels gives the values. */
 VKS_API vks_status vks_io_read_labels(const char *path, const vks_io_volume_params *params, vks_io_volume *out);
 
+/* What a label map calls its labels, and their colours: of Slicer's .seg.nrrd. *count is 0 for other kinds, and where nothing is
+ * named; *out is freed with vks_io_free. Errors: NOT_FOUND, CORRUPT, HOST_MEMORY. */
+VKS_API vks_status vks_io_read_label_names(const char *path, vks_label **out, size_t *count);
+
 /* Would vks_io_read_volume be the reader for this file? By content; 0 also when it cannot be opened. */
 VKS_API int vks_io_is_volume(const char *path);
 

@@ -167,6 +167,18 @@ check "a sheet" test -s sheet.png
 expect 9 'exists already' preview vol.nii -o sheet.png
 expect 0 '' preview vol.nii.gz --labels vol.nii --planes -o planes.png
 expect 4 'does not lie in the place' preview vol.nii --labels "$small/flat-v1.nii" -o no.png
+{
+    printf 'NRRD0004\ntype: uchar\ndimension: 3\nspace: RAS\nsizes: 64 48 3\nencoding: raw\n'
+    printf 'space directions: (1,0,0) (0,1,0) (0,0,1)\nspace origin: (0,0,0)\n'
+    printf 'Segment0_LabelValue:=1\nSegment0_Name:=disc\nSegment0_Color:=1 0 0\n\n'
+    head -c $((64 * 48 * 2)) /dev/zero
+    head -c $((64 * 24)) /dev/zero | tr '\000' '\001'
+    head -c $((64 * 24)) /dev/zero
+} >disc.seg.nrrd
+expect 0 '' preview vol.nii --labels disc.seg.nrrd --planes -o disc.png
+sed 's/:=disc/:=ring/' disc.seg.nrrd >ring.seg.nrrd
+expect 0 '' preview vol.nii --labels ring.seg.nrrd --planes -o ring.png
+check "the names of segments are on the picture" bash -c '! cmp -s disc.png ring.png'
 box=(--box 20,10,40,30@1)
 expect 0 '' info vol.nii.gz
 check "orientation RAS" grep -q 'RAS' out

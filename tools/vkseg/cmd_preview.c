@@ -32,6 +32,8 @@ const struct option preview_options[] = {
 struct preview {
     vks_io_volume volume, labels;
     uint16_t *values; /* of the labels */
+    vks_label *names;
+    size_t name_count;
     struct cut cut;
     struct window window;
 };
@@ -50,7 +52,8 @@ static int open_labels(const char *path, struct preview *out)
         return fail(NO_MEMORY, NULL, "no memory for the labels.");
     if (vks_volume_labels(&out->labels.view, out->values))
         return fail(INPUT_BAD, USAGE, "%s: %s.", path, vks_last_error());
-    return 0;
+    status = vks_io_read_label_names(path, &out->names, &out->name_count);
+    return status ? fail_status(status, STAGE_INPUT, path) : 0;
 }
 
 static int open_all(const struct args *args, struct preview *out)
@@ -97,7 +100,9 @@ static int preview(const struct args *args, struct preview *out)
     if (code)
         return code;
     const vks_volume *view = &out->volume.view;
-    vks_label_map map = { .voxels = out->values, .type = VKS_PIXEL_U16 };
+    vks_label_map map = {
+        .voxels = out->values, .type = VKS_PIXEL_U16, .names = out->names, .name_count = out->name_count
+    };
     memcpy(map.size, view->size, sizeof map.size);
     vks_io_view_params params = { .struct_size = sizeof params,
                                   .window_centre = out->window.level,
@@ -120,6 +125,7 @@ int cmd_preview(int count, char **words)
     else if (!code)
         code = preview(&args, &state);
     free(state.values);
+    vks_io_free(state.names);
     vks_io_volume_free(&state.volume);
     vks_io_volume_free(&state.labels);
     args_free(&args);
