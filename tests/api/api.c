@@ -134,6 +134,7 @@ static void test_inspect(void **state)
     assert_int_equal(info.embedding[1], TINY_GRID);
     assert_int_equal(info.embedding[2], TINY_GRID);
     assert_int_equal(info.accepts, VKS_ACCEPTS_POINT | VKS_ACCEPTS_BOX | VKS_ACCEPTS_MASK);
+    assert_int_equal(info.reusable, 1);
     assert_true(info.parameters > 100000 && info.parameters * 4 < size);
     assert_true(info.encoder_gmac > 0 && info.decoder_gmac > 0);
     assert_true(info.memory_f32 > info.parameters * 4);

@@ -189,7 +189,10 @@ static void test_embedding(void **state)
     assert_int_equal(kept->height, TINY_GRID);
     assert_int_equal(kept->image_width, TINY_IMAGE_WIDTH);
     assert_int_equal(kept->image_height, TINY_IMAGE_HEIGHT);
-    assert_int_equal(strlen(kept->image_sha256), 64);
+    char sha256[65];
+    assert_ok(vks_image_sha256(&f->image, sha256));
+    assert_string_equal(kept->image_sha256, sha256);
+    assert_refused(VKS_ERR_ARGUMENT, "NULL", vks_image_sha256(NULL, sha256));
     assert_ok(vks_session_create(f->model, NULL, &other));
     assert_ok(vks_session_set_embedding(other, kept));
     assert_ok(tiny_decode(other, &result));
