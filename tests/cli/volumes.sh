@@ -364,6 +364,18 @@ else
     check "and the labels are the same" cmp kept0.nii kept2.nii
     expect 9 'this is no folder' segment vol.nii "${run[@]}" "${box[@]}" --embeddings vol.nii -o no.nii
     expect 9 'cannot be made' segment vol.nii "${run[@]}" "${box[@]}" --embeddings not/here -o no.nii
+    # A decoder that needs more than the embedding: every object encodes for itself, and nothing can be kept.
+    toy=$root/assets/golden/sam2_toy/weights.tsv
+    if [ -n "$vksegdev" ] && "$vksegdev" synth "$toy" -o hiera.safetensors >said; then
+        hiera=(-m hiera.safetensors --family medsam2 --model-option image_size=128 --model-option window_spec=8+4+6+4
+            --model-option global_blocks=3 -q)
+        expect 0 '' segment vol.nii "${hiera[@]}" "${box[@]}" --object --box 5,5,30,30@1 --slice 0:2 --propagate box \
+            -o hiera.nii --json
+        check "two objects on three slices" grep -q '"slices_encoded": 6' out
+        expect 2 'does not hold all that' segment vol.nii "${hiera[@]}" "${box[@]}" --embeddings shelf -o no.nii
+        expect 2 'takes no kept --embeddings' segment vol.nii "${hiera[@]}" "${box[@]}" --propagate memory \
+            --embeddings shelf -o no.nii
+    fi
     expect 0 '' segment ct.pgm "${run[@]}" --box 20,10,40,30 --embeddings shelf -o flat1.npy --json
     check "the image is the volume's slice" grep -q '"encoded": false' out
     check "and gets the same mask" cmp one.npy flat1.npy
