@@ -39,7 +39,8 @@ struct job {
         name, family, VKS_PRECISION_F16                                                                                \
     }
 static const struct job toys[] = { BOTH("sam_toy", "sam"), BOTH("sam_toy", "medsam"),
-                                   BOTH("universeg_toy", NULL), BOTH("sam2_toy", NULL), BOTH("mobile_sam_toy", NULL),
+                                   BOTH("universeg_toy", NULL), BOTH("sam2_toy", NULL), BOTH("sam2_objects_toy", NULL),
+                                   BOTH("mobile_sam_toy", NULL),
                                    BOTH("lite_medsam_toy", NULL), BOTH("sam_med2d_toy", NULL) };
 static const struct job oracle[] = {
     BOTH("01_sam_tiny_w8", NULL),      BOTH("01m_sam_mini", NULL),         BOTH("01x_sam_mini_stress", NULL),

@@ -262,6 +262,18 @@ vks_status golden_compare_region(struct golden *golden, const char *name, const 
     return status;
 }
 
+vks_status golden_compare_grid(struct golden *golden, const char *name, const char *path, const float *got,
+                               const uint32_t shape[3], bool nchw)
+{
+    const json_t *dims = json_object_get(golden_find(golden, name, NULL), "shape");
+    size_t rank = json_array_size(dims);
+    if (rank < 3)
+        return VKS_OK;
+    uint32_t height = (uint32_t)json_integer_value(json_array_get(dims, nchw ? rank - 2 : rank - 3));
+    const struct golden_region region = { 0, shape[0], 0, shape[1], height ? shape[0] / height : 1 };
+    return golden_compare_region(golden, name, path, got, shape, region, nchw);
+}
+
 vks_status golden_compare_dump(struct golden *golden, const char *name, const char *stage, const char *path, bool nchw)
 {
     char file[512], sub[256];

@@ -77,6 +77,10 @@ struct golden_region {
 vks_status golden_compare_region(struct golden *golden, const char *name, const char *path, const float *got,
                                  const uint32_t shape[3], struct golden_region region, bool nchw);
 
+/* The same for a golden of fewer rows and columns, the first and every so many after it. */
+vks_status golden_compare_grid(struct golden *golden, const char *name, const char *path, const float *got,
+                               const uint32_t shape[3], bool nchw);
+
 /* golden_compare for a dumped tensor (STAGE.MODULE_PATH); sub-sampled goldens (NAME_sub) are gathered. */
 vks_status golden_compare_dump(struct golden *golden, const char *name, const char *stage, const char *path, bool nchw);
 
@@ -102,6 +106,13 @@ vks_status golden_prompts(struct golden *golden); /* golden_prompts.c: decoder, 
 /* golden_stack.c: all steps of a case whose input is a stack of slices, for families with a memory. */
 bool golden_is_stack(const struct golden *golden);
 vks_status golden_stack(struct golden *golden);
+
+/* golden_steps.c: the case's steps with several objects, if it has any. */
+struct golden_slices {
+    const uint8_t *pixels; /* [count, height, width] */
+    uint32_t count, height, width;
+};
+vks_status golden_steps(struct golden *golden, const struct golden_slices *slices);
 
 /* golden_support.c: all steps of a case with a support set. */
 bool golden_is_support(const struct golden *golden);

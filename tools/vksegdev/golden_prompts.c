@@ -172,6 +172,25 @@ static vks_status compare_masks(struct golden *golden, const char *prefix, const
     return status;
 }
 
+/* Fewer rows and columns of all masks. */
+static vks_status compare_lowres_sub(struct golden *golden, const char *name, const vks_masks *masks)
+{
+    const json_t *dims = json_object_get(golden_find(golden, name, NULL), "shape");
+    const size_t planes = (size_t)masks->objects * masks->masks_per_object, low = masks->logits_width;
+    const json_int_t rows = json_integer_value(json_array_get(dims, 2));
+    float *kept;
+    size_t count = 0, every = rows > 0 ? masks->logits_height / (size_t)rows : 1;
+    if (!dims)
+        return VKS_OK;
+    VKS_TRY(vkr_alloc(planes * masks->logits_height * low, sizeof *kept, name, (void **)&kept));
+    for (size_t y = 0; y < planes * masks->logits_height; y += every)
+        for (size_t x = 0; x < low; x += every)
+            kept[count++] = masks->logits[y * low + x];
+    vks_status status = golden_compare(golden, name, "logits", kept, count, false);
+    vkr_free(kept);
+    return status;
+}
+
 static vks_status run_call(struct golden *golden, const struct call *call, const char *prefix, const char *mask_name)
 {
     vks_masks *masks = NULL;
@@ -181,6 +200,8 @@ static vks_status run_call(struct golden *golden, const struct call *call, const
     if (status == VKS_OK)
         status = golden_compare(golden, JOIN(prefix, "lowres"), "logits", masks->logits,
                                 count * masks->logits_width * masks->logits_height, false);
+    if (status == VKS_OK)
+        status = compare_lowres_sub(golden, JOIN(prefix, "lowres_sub"), masks);
     if (status == VKS_OK)
         status = golden_compare(golden, JOIN(prefix, "iou"), "iou", masks->iou, count, false);
     if (status == VKS_OK)
@@ -222,10 +243,12 @@ static vks_status run_medsam(struct golden *golden)
     return run_call(golden, &call, golden->prefix, "seg");
 }
 
-/* A case whose arrays are not named after its prompts holds one batch: every prompt is an object of it. */
+/* A case whose arrays are not named after its prompts holds one batch: every prompt is an object of it. Where prompts
+ * belong to a stack, those of one image are called stills. */
 vks_status golden_prompts(struct golden *golden)
 {
-    json_t *prompts = json_object_get(golden->json, "prompts"), *prompt;
+    json_t *stills = json_object_get(golden->json, "stills"), *prompt;
+    json_t *prompts = stills ? stills : json_object_get(golden->json, "prompts");
     bool batch = golden_find(golden, "lowres", NULL) != NULL;
     struct call call = { 0 };
     size_t i;

@@ -19,20 +19,7 @@ struct stack {
     float *features[MOST_SLICES][FAMILY_FEATURES]; /* of slices already encoded: scenarios share them */
 };
 
-/* A result [height, width, channels] against a golden of fewer rows and columns. */
-static vks_status compare_grid(struct golden *golden, const char *name, const char *path, const float *got,
-                               const uint32_t shape[3], bool nchw)
-{
-    const json_t *dims = json_object_get(golden_find(golden, name, NULL), "shape");
-    size_t rank = json_array_size(dims);
-    if (rank < 3)
-        return VKS_OK;
-    uint32_t height = (uint32_t)json_integer_value(json_array_get(dims, nchw ? rank - 2 : rank - 3));
-    const struct golden_region region = { 0, shape[0], 0, shape[1], height ? shape[0] / height : 1 };
-    return golden_compare_region(golden, name, path, got, shape, region, nchw);
-}
-
-/* The same for a dumped tensor [.., H, W, C]. */
+/* A dumped tensor [.., H, W, C] against a golden of fewer rows and columns. */
 static vks_status compare_dump(struct golden *golden, const char *name, const char *stage, const char *path, bool nchw)
 {
     char file[512];
@@ -44,7 +31,7 @@ static vks_status compare_dump(struct golden *golden, const char *name, const ch
     VKS_REQUIRE(status != VKS_ERR_NOT_FOUND, VKS_ERR_CHECK, "%s is not marked by this family", path);
     VKS_TRY(status);
     VKS_REQUIRE(got.desc.rank >= 3, VKS_ERR_CHECK, "%s is no grid", path);
-    status = compare_grid(golden, name, path, got.data, got.desc.dim + got.desc.rank - 3, nchw);
+    status = golden_compare_grid(golden, name, path, got.data, got.desc.dim + got.desc.rank - 3, nchw);
     golden_array_free(&got);
     return status;
 }
@@ -113,7 +100,7 @@ static vks_status compare_position(struct golden *golden)
     VKS_TRY(vkr_alloc((size_t)vkr_numel(&desc), sizeof *values, name, (void **)&values));
     vks_status status = family_read(golden->model->network, name, &desc, values);
     if (status == VKS_OK)
-        status = compare_grid(golden, "vision_pos_enc2_sub", name, values, shape, true);
+        status = golden_compare_grid(golden, "vision_pos_enc2_sub", name, values, shape, true);
     vkr_free(values);
     return status;
 }
@@ -226,7 +213,7 @@ static vks_status compare_memory(const struct scenario *s, const char *name)
     if (!golden_find(golden, name, NULL))
         return VKS_OK;
     VKS_TRY(golden_array_read(golden->temporary, "remember.memory_encoder.npy", &got));
-    vks_status status = compare_grid(golden, name, "memory_encoder", got.data, got.desc.dim + got.desc.rank - 3, true);
+    vks_status status = golden_compare_grid(golden, name, "memory_encoder", got.data, got.desc.dim + got.desc.rank - 3, true);
     golden_array_free(&got);
     return status;
 }
@@ -254,7 +241,7 @@ static vks_status compare_entry(const struct scenario *s, uint32_t slice, const 
     VKS_TRY(
         golden_compare(golden, join(s, slice, "obj_ptr", name), "obj_ptr", entry->pointer, network->channels, false));
     const uint32_t shape[3] = { network->low, network->low, 1 };
-    VKS_TRY(compare_grid(golden, join(s, slice, "lowres", name), "logits", entry->logits, shape, true));
+    VKS_TRY(golden_compare_grid(golden, join(s, slice, "lowres", name), "logits", entry->logits, shape, true));
     return compare_video(golden, join(s, slice, "video_mask", name), masks);
 }
 
@@ -370,16 +357,20 @@ static vks_status run(struct stack *stack)
     VKS_TRY(keep_features(stack, stack->golden->session, 1));
     VKS_TRY(compare_encoder(stack));
     VKS_TRY(compare_position(stack->golden));
+    if (json_object_get(stack->golden->json, "stills"))
+        VKS_TRY(golden_prompts(stack->golden));
     json_array_foreach(prompts, i, prompt)
     {
         VKS_TRY(run_scenario(stack, prompt));
     }
-    return VKS_OK;
+    const struct golden_slices slices = { stack->pixels, stack->slices, stack->height, stack->width };
+    return golden_steps(stack->golden, &slices);
 }
 
 bool golden_is_stack(const struct golden *golden)
 {
-    return json_object_get(json_array_get(json_object_get(golden->json, "prompts"), 0), "frame") != NULL;
+    return json_object_get(golden->json, "steps") ||
+           json_object_get(json_array_get(json_object_get(golden->json, "prompts"), 0), "frame");
 }
 
 vks_status golden_stack(struct golden *golden)
