@@ -59,6 +59,19 @@ typedef struct vks_kernel {
  * Errors: ARGUMENT past the last, for other stages, and before the stage has run. */
 VKS_API vks_status vks_session_kernel(const vks_session *session, vks_stage stage, size_t index, vks_kernel *out);
 
+/* A call for which this device has a choice of kernels. */
+typedef struct vks_choice {
+    char call[96];              /* "matmul 1x4096x768x768 f16": the operator and its class of shapes */
+    char kernel[64];            /* "matmul_tile.f32:64x128" (shader.variant:tile): what was taken */
+    char reason[16];            /* "timed": the fastest, by this process; "cached": by an earlier one; "table": not timed yet */
+    uint32_t candidates;
+    double ms;                  /* its time for one call; 0 with "table" */
+} vks_choice;
+
+/* Choice `index` of those that plans on this context have met so far. There are none without a cache folder or the option
+ * tune=auto, and on devices of the cpu class. Errors: ARGUMENT past the last. */
+VKS_API vks_status vks_context_choice(const vks_context *context, size_t index, vks_choice *out);
+
 /* VKS_PRECISION_F32 or _F16: how this model's weights are stored, whatever was asked for; AUTO for NULL. */
 VKS_API vks_precision vks_model_precision(const vks_model *model);
 
@@ -86,8 +99,8 @@ typedef struct vks_check {
 
 /* Runs every kernel variant of one operator (NULL: of all) on the context's device and calls `each` with the result;
  * non-zero from it ends the run (CANCELLED). With a cache folder (option cache) the verdicts are kept: a wrong kernel, and
- * one that took the process down while it was tried, is set aside by every later context with the option tune=table or
- * tune=auto. Errors: ARGUMENT (no such operator), HOST_MEMORY. */
+ * one that took the process down while it was tried, is set aside by every later context but those with the option
+ * tune=off. Errors: ARGUMENT (no such operator), HOST_MEMORY. */
 VKS_API vks_status vks_context_check(vks_context *context, const char *op, int (*each)(void *user, const vks_check *check),
                                      void *user);
 

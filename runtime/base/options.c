@@ -53,7 +53,7 @@ static vks_status set_ban(struct vkr_options *options, const char *value)
 
 static vks_status set_tune(struct vkr_options *options, const char *value)
 {
-    static const char *const names[] = { "off", "table", "auto" };
+    static const char *const names[] = { "table", "auto", "off" };     /* as enum vkr_tune */
     for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(value, names[i]) == 0) {
             options->tune = (enum vkr_tune)i;

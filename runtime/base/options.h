@@ -5,20 +5,20 @@
 #include "caps.h"
 #include "log.h"
 
-enum { VKR_MAX_FORCED = 8, VKR_MAX_BANNED = 16 };
+enum { VKR_MAX_FORCED = 8, VKR_MAX_BANNED = 32 };
 
-/* What is known of kernels on this device, from the cache folder. */
+/* Which kernel is used for a call, where several could be. */
 enum vkr_tune {
-    VKR_TUNE_OFF,                   /* nothing is looked up */
-    VKR_TUNE_TABLE,                 /* kernels found wrong earlier are set aside */
-    VKR_TUNE_AUTO                   /* and, on GPUs, kernels the device has not met yet are checked first */
+    VKR_TUNE_TABLE,                 /* the first in the static order; those found wrong earlier are set aside */
+    VKR_TUNE_AUTO,                  /* on GPUs also: kernels new to the device are checked, then timed, the faster is used */
+    VKR_TUNE_OFF                    /* the safest: what needs no optional unit; nothing is looked up */
 };
 
 struct vkr_options {
     char caps[64];                  /* see vkr_caps_mask; "" keeps everything */
     struct {
         char shader[32];            /* file stem, e.g. "matmul" */
-        char variant[32];
+        char variant[64];
     } force[VKR_MAX_FORCED];        /* pins a variant: "force=matmul:f32" */
     uint32_t force_count;
     char ban[VKR_MAX_BANNED][64];   /* kernels that are not chosen: "ban=matmul_coopmat.f16" */

@@ -1,62 +1,156 @@
-/* choose.c: PURE: which of an operator's kernels a call becomes. The order of the candidates decides, among those that the build
- * contains and the target can run. */
+/* choose.c: PURE: which of an operator's kernels a call becomes: those that the build contains and the target can run, in the
+ * order of the list; then by what was timed. */
 #include "base/spirv.h"
-#include "graph/op.h"
+#include "graph/tuning.h"
 
 #include <stdio.h>
 #include <string.h>
 
 bool vkr_variant_built(const char *shader, const char *variant, uint64_t *needs)
 {
-    int row = vkr_spirv_find(shader, variant);
+    char plain[VKR_KERNEL_NAME];
+    snprintf(plain, sizeof plain, "%.*s", (int)strcspn(variant, ":"), variant);
+    int row = vkr_spirv_find(shader, plain);
     if (row >= 0 && needs)
         *needs = vkr_spirv_table[row].needs;
     return row >= 0;
 }
 
-/* A choice is meant by "VARIANT" or "SHADER.VARIANT". */
-static bool named_by(const struct vkr_choice *choice, const char *text)
+uint32_t vkr_choice_tier(const struct vkr_choice *choice)
 {
-    size_t length = strlen(choice->shader);
-    return strcmp(choice->variant, text) == 0 ||
-           (strncmp(choice->shader, text, length) == 0 && text[length] == '.' && strcmp(choice->variant, text + length + 1) == 0);
+    return choice->cpu_only || choice->needs == 0 ? 0
+        : choice->needs & VKR_CAP_COOPMAT2 ? 3 : choice->needs & VKR_CAP_COOPMAT ? 2 : 1;
 }
 
-static bool is_banned(const struct vkr_options *options, const struct vkr_choice *choice)
+/* ---- candidates ------------------------------------------------------------------------------------------------- */
+
+/* A choice, cut in one way, on this target. */
+struct live {
+    uint32_t choice, cut, tier;
+    bool cpu_only, is_rival;
+    char kernel[VKR_KERNEL_NAME];               /* "SHADER.VARIANT" or "SHADER.VARIANT:CUT" */
+};
+
+/* A candidate is meant by "SHADER.VARIANT:CUT", and by that without the shader or without the cut. */
+static bool named_by(const char *kernel, const char *text)
 {
-    char kernel[80];
-    if (options->ban_count == 0)
-        return false;
-    snprintf(kernel, sizeof kernel, "%s.%s", choice->shader, choice->variant);
-    return vkr_options_banned(options, kernel);
+    const char *variant = strchr(kernel, '.') + 1;
+    size_t length = strlen(text), whole = strcspn(kernel, ":"), part = strcspn(variant, ":");
+    return strcmp(kernel, text) == 0 || strcmp(variant, text) == 0 ||
+           (length == whole && strncmp(kernel, text, length) == 0) || (length == part && strncmp(variant, text, length) == 0);
+}
+
+/* Set aside as a whole, or in this cut. */
+static bool is_banned(const struct vkr_options *options, const char *kernel)
+{
+    for (uint32_t i = 0; i < options->ban_count; i++)
+        if (named_by(kernel, options->ban[i]))
+            return true;
+    return false;
+}
+
+static void add(const struct vkr_target *target, const char *forced, struct live candidate, struct live *out, uint32_t *count)
+{
+    if (*count == VKR_MAX_CANDIDATES || (forced ? !named_by(candidate.kernel, forced) : is_banned(&target->options, candidate.kernel)))
+        return;
+    out[(*count)++] = candidate;
+}
+
+static void add_choice(const struct vkr_target *target, const char *forced, const struct vkr_call *call, uint32_t index, struct live *out,
+                       uint32_t *count)
+{
+    const struct vkr_choice *choice = &call->list[index];
+    struct live candidate = { index, 0, vkr_choice_tier(choice), choice->cpu_only, index < call->rivals, "" };
+    struct vkr_cut cuts[VKR_MAX_CUTS] = { { "", 0, 0 } };
+    uint32_t left = call->cuts ? call->cuts(call->shape, target, index, cuts) : 1;
+    for (; left > 0; left--) {                  /* the cheapest first */
+        uint32_t least = 0;
+        for (uint32_t i = 1; i < left; i++)
+            least = cuts[i].cost < cuts[least].cost ? i : least;
+        candidate.cut = cuts[least].index;
+        snprintf(candidate.kernel, sizeof candidate.kernel, "%s.%s%s%s", choice->shader, choice->variant, *cuts[least].name ? ":" : "",
+                 cuts[least].name);
+        add(target, forced, candidate, out, count);
+        memmove(&cuts[least], &cuts[least + 1], (left - least - 1) * sizeof *cuts);
+    }
+}
+
+/* What could be used, in the static order. */
+static uint32_t list_live(const struct vkr_target *target, const struct vkr_call *call, const char *forced, struct live *out)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < call->count; i++) {
+        const struct vkr_choice *choice = &call->list[i];
+        if (!vkr_variant_built(choice->shader, choice->variant, NULL) || (choice->needs & ~target->caps.bits))
+            continue;
+        if (choice->cpu_only && target->caps.device_class != VKR_CLASS_CPU && !forced)
+            continue;
+        if (choice->fits && !choice->fits(call->shape, target))
+            continue;
+        add_choice(target, forced, call, i, out, &count);
+    }
+    return count;
+}
+
+/* ---- choice ----------------------------------------------------------------------------------------------------- */
+
+static uint32_t pick_safest(const struct live *live, uint32_t count)
+{
+    uint32_t best = 0;
+    for (uint32_t i = 1; i < count; i++)
+        best = live[i].tier < live[best].tier ? i : best;
+    return best;
+}
+
+/* Kernels of the cpu class have no rivals there: the others are slower by orders of magnitude. */
+static uint32_t pick_by_time(const struct vkr_target *target, const struct vkr_call *call, const struct live *live, uint32_t count)
+{
+    struct vkr_question question = { .flops = call->flops, .alone = call->alone };
+    if (!target->tuning || !call->alone || call->flops < VKR_TUNING_LEAST_FLOPS || live[0].cpu_only || !live[0].is_rival ||
+        call->data_size > sizeof question.data)
+        return 0;
+    memcpy(question.call, call->name, sizeof question.call);
+    memcpy(question.data, call->data, call->data_size);
+    for (uint32_t i = 0; i < count; i++) {
+        if (!live[i].is_rival)
+            continue;
+        struct vkr_candidate *candidate = &question.candidates[question.count++];
+        memcpy(candidate->kernel, live[i].kernel, sizeof candidate->kernel);
+        candidate->tier = live[i].tier;
+    }
+    return question.count > 1 ? vkr_tuning_ask(target->tuning, &question) : 0;
+}
+
+static vks_status refuse(const struct vkr_target *target, const char *op, const char *forced)
+{
+    VKS_REQUIRE(forced || target->options.ban_count == 0, VKS_ERR_UNSUPPORTED,
+                "%s: every kernel that %s could run has been set aside as wrong there", op, target->caps.name);
+    return forced ? vks_fail(VKS_ERR_UNSUPPORTED, "%s: the forced variant \"%s\" cannot run here", op, forced)
+                  : vks_fail(VKS_ERR_UNSUPPORTED, "%s: no variant can run on %s", op, target->caps.name);
+}
+
+vks_status vkr_choose_call(const struct vkr_target *target, const struct vkr_call *call, uint32_t *choice, uint32_t *cut)
+{
+    struct live live[VKR_MAX_CANDIDATES];
+    const char *forced = vkr_options_forced(&target->options, call->op);
+    uint32_t count = list_live(target, call, forced, live), at = 0;
+    if (count == 0 && forced && target->options.force_is_wish) {
+        forced = NULL;
+        count = list_live(target, call, NULL, live);
+    }
+    if (count == 0)
+        return refuse(target, call->op, forced);
+    if (!forced)
+        at = target->options.tune == VKR_TUNE_OFF ? pick_safest(live, count) : pick_by_time(target, call, live, count);
+    *choice = live[at].choice;
+    *cut = live[at].cut;
+    return VKS_OK;
 }
 
 vks_status vkr_choose(const struct vkr_target *target, const char *op, const struct vkr_choice *list, uint32_t count,
                       const void *shape, uint32_t *out)
 {
-    const char *forced = vkr_options_forced(&target->options, op);
-    for (uint32_t i = 0; i < count; i++) {
-        const struct vkr_choice *choice = &list[i];
-        if (forced && !named_by(choice, forced))
-            continue;
-        if (!vkr_variant_built(choice->shader, choice->variant, NULL) || (choice->needs & ~target->caps.bits))
-            continue;
-        if (choice->cpu_only && target->caps.device_class != VKR_CLASS_CPU && !forced)
-            continue;
-        if (choice->fits && !choice->fits(shape, target))
-            continue;
-        if (!forced && is_banned(&target->options, choice))
-            continue;
-        *out = i;
-        return VKS_OK;
-    }
-    if (forced && target->options.force_is_wish) {
-        struct vkr_target free = *target;
-        free.options.force_count = 0;
-        return vkr_choose(&free, op, list, count, shape, out);
-    }
-    VKS_REQUIRE(forced || target->options.ban_count == 0, VKS_ERR_UNSUPPORTED,
-                "%s: every kernel that %s could run has been set aside as wrong there", op, target->caps.name);
-    return forced ? vks_fail(VKS_ERR_UNSUPPORTED, "%s: the forced variant \"%s\" cannot run here", op, forced)
-                  : vks_fail(VKS_ERR_UNSUPPORTED, "%s: no variant can run on %s", op, target->caps.name);
+    const struct vkr_call call = { .op = op, .list = list, .count = count, .shape = shape };
+    uint32_t cut;
+    return vkr_choose_call(target, &call, out, &cut);
 }

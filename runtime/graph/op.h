@@ -66,6 +66,14 @@ struct vkr_tensor *vkr_graph_twin(struct vkr_graph *graph, const struct vkr_tens
 
 /* ---- variant choice ------------------------------------------------------------------------------------------- */
 
+/* One way to cut a call into workgroups. */
+struct vkr_cut {
+    const char *name;                           /* "64x128"; "": there is one way only */
+    uint32_t index;                             /* the operator's own number of it */
+    double cost;                                /* expected: the static order among cuts */
+};
+enum { VKR_MAX_CUTS = 4 };
+
 /* Candidates in order of preference; one of them must run on the least device (needs 0, any class). */
 struct vkr_choice {
     const char *shader, *variant;
@@ -74,14 +82,52 @@ struct vkr_choice {
     bool (*fits)(const void *shape, const struct vkr_target *target);   /* NULL: always */
 };
 
+/* 0: needs nothing, or belongs to the class of the device; above that the more the more special its units: 1 optional
+ * features, 2 cooperative matrices, 3 those of a workgroup. */
+uint32_t vkr_choice_tier(const struct vkr_choice *choice);
+
 /* The first candidate that the build contains, the target can run, that fits, and that is not ruled out by a
  * `force=SHADER:VARIANT` option: a forced pair is chosen when it can run, else this fails with UNSUPPORTED. `force`
- * names the operator (its op name) and the variant as "SHADER.VARIANT" or just VARIANT when unambiguous in the list.
- * `shape` is handed to fits. On success *out is the index. */
+ * names the operator (its op name) and the variant as "SHADER.VARIANT" or just VARIANT when unambiguous in the list, with
+ * ":CUT" behind it for one cut only. With tune=off the first of the lowest tier. `shape` is handed to fits and cuts. On
+ * success *out is the index. */
 vks_status vkr_choose(const struct vkr_target *target, const char *op, const struct vkr_choice *list, uint32_t count,
                       const void *shape, uint32_t *out);
 
-/* Was (shader, variant) built, and with which needs? */
+enum { VKR_KERNEL_NAME = 64, VKR_CALL_NAME = 96 };
+
+/* A call whose candidates are worth timing (graph/tuning.h). */
+struct vkr_call {
+    const char *op;
+    const struct vkr_choice *list;
+    uint32_t count;
+    const void *shape;
+    /* The cuts of candidate `choice` that run here, as many as it returns, in any order; none: it does not fit. */
+    uint32_t (*cuts)(const void *shape, const struct vkr_target *target, uint32_t choice, struct vkr_cut out[VKR_MAX_CUTS]);
+    uint32_t rivals;                            /* so many from the front are worth a comparison; the rest: for what none fits */
+    char name[VKR_CALL_NAME];                   /* its shape class, begun with the operator's name */
+    double flops;
+    /* Builds the call alone, from `data` (data_size bytes, at most 256): for timing candidates at its shape. *x is its one
+     * input, "x"; the other operands are parameters. */
+    struct vkr_tensor *(*alone)(struct vkr_graph *graph, const void *data, struct vkr_tensor **x);
+    const void *data;
+    size_t data_size;
+};
+
+/* As vkr_choose, but by the times that the target's tuning knows, once it knows all of them; *cut is the index of the cut
+ * (0 for candidates without). */
+vks_status vkr_choose_call(const struct vkr_target *target, const struct vkr_call *call, uint32_t *choice, uint32_t *cut);
+
+/* The next power of two: what a dimension that varies from call to call is known by in a shape class. */
+static inline uint32_t vkr_class_of(uint64_t count)
+{
+    uint32_t power = 1;
+    while (power < count && power < 1u << 31)
+        power *= 2;
+    return power;
+}
+
+/* Was (shader, variant) built, and with which needs? A cut behind the variant (":64x64") makes no difference. */
 bool vkr_variant_built(const char *shader, const char *variant, uint64_t *needs);
 
 /* ceil(count / per), as a group count. */

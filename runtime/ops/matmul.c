@@ -7,6 +7,8 @@
 #include "matmul_tiles.h"
 #include "row_panels.h"
 
+#include <stdio.h>
+
 enum kind { MULTIPLY, PACK_WEIGHTS, PACK_ROWS, PACK_HALF };
 enum { VEC, COOPMAT, COOPMAT2, TILE, PORTABLE };  /* indices into vkr_matmul_choices */
 
@@ -16,6 +18,7 @@ struct params {
     uint32_t batch, m, n, k;            /* batch: of w when packing weights, else of x */
     uint32_t w_batch;                   /* 0: one w for all batches */
     uint32_t choice;                    /* MULTIPLY: index into vkr_matmul_choices */
+    uint32_t cut;                       /* MULTIPLY: index into the tiles of that choice */
     uint32_t rows_packed;               /* MULTIPLY: x is in row panels */
     uint32_t half;                      /* MULTIPLY: w is f16 */
     uint32_t padded;                    /* PACK_HALF: rows written per batch */
@@ -86,42 +89,70 @@ static bool fits_vec(const void *shape, const struct vkr_target *target)
            vkr_groups(p->n, MATMUL_PANEL) <= target->caps.max_groups[1] && p->batch <= target->caps.max_groups[2];
 }
 
+/* Of a choice with tiles: what one workgroup computes. */
+static struct matmul_tile tile_of(uint32_t choice, uint32_t cut, const struct vkr_caps *caps)
+{
+    const struct matmul_fragments *f = &matmul_fragments_all[cut];
+    return choice == COOPMAT ? (struct matmul_tile){ fragments_m(f, caps), fragments_n(f, caps) }
+        : choice == COOPMAT2 ? matmul_workgroup_tiles[cut] : matmul_tiles[cut];
+}
+
+static bool tile_runs(uint32_t choice, uint32_t cut, const struct vkr_caps *caps)
+{
+    return choice == COOPMAT ? fragments_run(&matmul_fragments_all[cut], caps)
+        : choice == COOPMAT2 || matmul_tile_runs(&matmul_tiles[cut], caps);
+}
+
+/* Operands of the matrix kernels are padded to whole tiles. */
+static bool tile_fits(const struct params *p, uint32_t choice, struct matmul_tile t, const struct vkr_caps *caps)
+{
+    uint64_t m = vkr_groups(p->m, t.m), n = vkr_groups(p->n, t.n), row = (uint64_t)half_row(p->k) * 2;
+    return m <= caps->max_groups[0] && n <= caps->max_groups[1] && p->batch <= caps->max_groups[2] &&
+           (choice == TILE || (p->batch * m * t.m * row <= caps->max_binding &&
+                               (p->w_batch ? p->batch : 1) * n * t.n * row <= caps->max_binding));
+}
+
+static uint32_t list_cuts(const void *shape, const struct vkr_target *target, uint32_t choice, struct vkr_cut out[VKR_MAX_CUTS])
+{
+    static const char *const names[][MATMUL_TILES] = { [COOPMAT] = { "4x2x2x4", "2x2x2x4", "2x2x2x2" },
+        [COOPMAT2] = { "128x256", "128x128", "64x128" }, [TILE] = { "128x128", "64x128", "64x64" } };
+    const struct params *p = shape;
+    uint32_t count = 0;
+    if (choice == VEC || choice == PORTABLE) {
+        out[0] = (struct vkr_cut){ "", 0, 0 };
+        return 1;
+    }
+    for (uint32_t i = 0; i < MATMUL_TILES; i++) {
+        if (!tile_runs(choice, i, &target->caps))
+            continue;
+        struct matmul_tile t = tile_of(choice, i, &target->caps);
+        if (tile_fits(p, choice, t, &target->caps))
+            out[count++] = (struct vkr_cut){ names[choice][i], i, matmul_tile_cost(p->m, p->n, p->batch, t.m, t.n, &target->caps) };
+    }
+    return count;
+}
+
 static bool fits_coopmat(const void *shape, const struct vkr_target *target)
 {
     const struct params *p = shape;
     const struct vkr_caps *caps = &target->caps;
     const bool forced = vkr_options_forced(&target->options, "matmul") != NULL;
-    const struct matmul_fragments *t = matmul_pick_fragments(p->m, p->n, p->batch, caps);
-    if (!p->half || !t || (!forced && (caps->device_class == VKR_CLASS_CPU || p->m < 32 || p->n < 32 || p->k < 32)))
-        return false;
-    uint64_t x = (uint64_t)p->batch * vkr_groups(p->m, fragments_m(t, caps)) * fragments_m(t, caps) * half_row(p->k) * 2;
-    uint64_t w = (uint64_t)(p->w_batch ? p->batch : 1) * vkr_groups(p->n, fragments_n(t, caps)) * fragments_n(t, caps) * half_row(p->k) * 2;
-    return x <= caps->max_binding && w <= caps->max_binding && caps->max_storage_buffers >= 5 &&
-           vkr_groups(p->m, fragments_m(t, caps)) <= caps->max_groups[0] && vkr_groups(p->n, fragments_n(t, caps)) <= caps->max_groups[1] &&
-           p->batch <= caps->max_groups[2];
+    return p->half && caps->coopmat_m && caps->max_storage_buffers >= 5 &&
+           (forced || (caps->device_class != VKR_CLASS_CPU && p->m >= 32 && p->n >= 32 && p->k >= 32));
 }
 
-/* After matmul_coopmat: a higher tier must have won on the device to be used, and then it is forced. */
+/* After matmul_coopmat: a higher tier must have won on the device to be used. */
 static bool fits_coopmat2(const void *shape, const struct vkr_target *target)
 {
     const struct params *p = shape;
-    const struct vkr_caps *caps = &target->caps;
-    const struct matmul_tile t = matmul_pick_workgroup_tile(p->m, p->n, p->batch, caps);
-    uint64_t m = vkr_groups(p->m, t.m), n = vkr_groups(p->n, t.n);
-    return p->half && p->batch * m * t.m * half_row(p->k) * 2 <= caps->max_binding &&
-           (p->w_batch ? p->batch : 1) * n * t.n * half_row(p->k) * 2 <= caps->max_binding && caps->max_storage_buffers >= 5 &&
-           m <= caps->max_groups[0] && n <= caps->max_groups[1] && p->batch <= caps->max_groups[2];
+    return p->half && target->caps.max_storage_buffers >= 5;
 }
 
 static bool fits_tile(const void *shape, const struct vkr_target *target)
 {
     const struct params *p = shape;
-    const struct vkr_caps *caps = &target->caps;
     const bool forced = vkr_options_forced(&target->options, "matmul") != NULL;
-    const struct matmul_tile *t = matmul_pick_tile(p->m, p->n, p->batch, caps);
-    return t && p->k % 4 == 0 && (forced || (caps->device_class != VKR_CLASS_CPU && p->m >= 16)) &&
-           vkr_groups(p->m, t->m) <= caps->max_groups[0] && vkr_groups(p->n, t->n) <= caps->max_groups[1] &&
-           p->batch <= caps->max_groups[2];
+    return p->k % 4 == 0 && (forced || (target->caps.device_class != VKR_CLASS_CPU && p->m >= 16));
 }
 
 const struct vkr_choice vkr_matmul_choices[] = {
@@ -201,7 +232,7 @@ static vks_status lower_half(struct vkr_lower *l, const struct params *p, struct
 static vks_status lower_coopmat(struct vkr_lower *l, const struct params *p, struct vkr_tensor *const *in, struct vkr_tensor *out)
 {
     const struct vkr_caps *caps = &vkr_lower_target(l)->caps;
-    const struct matmul_fragments *t = matmul_pick_fragments(p->m, p->n, p->batch, caps);
+    const struct matmul_fragments *t = &matmul_fragments_all[p->cut];
     uint32_t row4 = half_row(p->k) / 8, groups_m = vkr_groups(p->m, fragments_m(t, caps)), groups_n = vkr_groups(p->n, fragments_n(t, caps));
     struct matmul_args args = { .m = p->m, .n = p->n, .k = p->k, .act = (uint32_t)p->act, .flags = in[2] ? 1u : 0u,
         .x_batch = groups_m * fragments_m(t, caps) * row4, .w_batch = p->w_batch ? groups_n * fragments_n(t, caps) * row4 : 0 };
@@ -214,7 +245,7 @@ static vks_status lower_coopmat(struct vkr_lower *l, const struct params *p, str
 
 static vks_status lower_coopmat2(struct vkr_lower *l, const struct params *p, struct vkr_tensor *const *in, struct vkr_tensor *out)
 {
-    const struct matmul_tile t = matmul_pick_workgroup_tile(p->m, p->n, p->batch, &vkr_lower_target(l)->caps);
+    const struct matmul_tile t = matmul_workgroup_tiles[p->cut];
     uint32_t row4 = half_row(p->k) / 8, m = vkr_groups(p->m, t.m), n = vkr_groups(p->n, t.n);
     struct matmul_args args = { .m = p->m, .n = p->n, .k = p->k, .act = (uint32_t)p->act, .flags = in[2] ? 1u : 0u,
         .x_batch = m * t.m * row4, .w_batch = p->w_batch ? n * t.n * row4 : 0 };
@@ -246,7 +277,7 @@ static vks_status lower(struct vkr_lower *l, const void *params, struct vkr_tens
         .args = &args, .args_size = sizeof args,
         .groups = { vkr_groups(p->m, MATMUL_TILE), vkr_groups(p->n, MATMUL_TILE), p->batch } };
     if (p->choice == TILE) {
-        const struct matmul_tile *t = matmul_pick_tile(p->m, p->n, p->batch, &vkr_lower_target(l)->caps);
+        const struct matmul_tile *t = &matmul_tiles[p->cut];
         d.shader = "matmul_tile";
         d.groups[0] = vkr_groups(p->m, t->m);
         d.groups[1] = vkr_groups(p->n, t->n);
@@ -312,18 +343,35 @@ static struct vkr_tensor *build_vec(struct vkr_graph *g, struct params *p, struc
 static struct vkr_tensor *build_coopmat(struct vkr_graph *g, const struct params *p, struct vkr_tensor *x, struct vkr_tensor *w,
                                         struct vkr_tensor *bias, struct vkr_tensor *residual)
 {
-    const struct vkr_caps *caps = &vkr_graph_target(g)->caps;
-    struct matmul_tile tile = matmul_pick_workgroup_tile(p->m, p->n, p->batch, caps);
-    if (p->choice == COOPMAT) {
-        const struct matmul_fragments *t = matmul_pick_fragments(p->m, p->n, p->batch, caps);
-        tile = (struct matmul_tile){ fragments_m(t, caps), fragments_n(t, caps) };
-    }
+    const struct matmul_tile tile = tile_of(p->choice, p->cut, &vkr_graph_target(g)->caps);
     struct params rows = { .kind = PACK_HALF, .batch = p->batch, .m = p->m, .k = p->k, .padded = vkr_groups(p->m, tile.m) * tile.m };
     struct params weights = { .kind = PACK_HALF, .batch = p->w_batch ? p->batch : 1, .m = p->n, .k = p->k,
                               .padded = vkr_groups(p->n, tile.n) * tile.n };
     x = vkr_graph_node(g, &vkr_op_matmul, &rows, &x, 1);
     w = vkr_graph_node(g, &vkr_op_matmul, &weights, &w, 1);
     return vkr_graph_node(g, &vkr_op_matmul, p, (struct vkr_tensor *[]){ x, w, bias, residual }, 4);
+}
+
+/* A matmul by itself, for timing: the shape without what is fused into it. */
+static struct vkr_tensor *build_alone(struct vkr_graph *g, const void *data, struct vkr_tensor **input)
+{
+    const struct params *p = data;
+    struct vkr_desc w = { p->half ? VKR_F16 : VKR_F32, 2, { p->n, p->k } }, x = vkr_f32(2, p->m, p->k);
+    if (p->w_batch) {
+        w = (struct vkr_desc){ w.dtype, 3, { p->batch, p->n, p->k } };
+        x = vkr_f32(3, p->batch, p->m, p->k);
+    }
+    *input = vkr_graph_input(g, "x", x);
+    return vkr_matmul(g, *input, vkr_graph_param(g, "w", w), NULL, NULL, p->act);
+}
+
+static vks_status choose(const struct vkr_target *target, struct params *p)
+{
+    struct vkr_call call = { .op = "matmul", .list = vkr_matmul_choices, .count = vkr_matmul_choice_count, .shape = p, .cuts = list_cuts,
+        .rivals = PORTABLE, .flops = 2.0 * p->batch * p->m * p->n * p->k, .alone = build_alone, .data = p, .data_size = sizeof *p };
+    snprintf(call.name, sizeof call.name, "matmul %ux%ux%ux%u %s%s", p->batch, vkr_class_of(p->m), p->n, p->k, p->half ? "f16" : "f32",
+             p->w_batch ? " batched" : "");
+    return vkr_choose_call(target, &call, &p->choice, &p->cut);
 }
 
 struct vkr_tensor *vkr_matmul(struct vkr_graph *g, struct vkr_tensor *x, struct vkr_tensor *w, struct vkr_tensor *bias,
@@ -340,7 +388,7 @@ struct vkr_tensor *vkr_matmul(struct vkr_graph *g, struct vkr_tensor *x, struct 
     struct params p = { .act = act, .half = w->desc.dtype == VKR_F16, .batch = batched ? d->dim[0] : 1, .k = vkr_last(d), .n = vkr_last(&y), .w_batch = batched };
     p.m = batched ? d->dim[1] : (uint32_t)vkr_rows(d);
     if (status == VKS_OK)
-        status = vkr_choose(target, "matmul", vkr_matmul_choices, vkr_matmul_choice_count, &p, &p.choice);
+        status = choose(target, &p);
     if (status != VKS_OK)
         return vkr_graph_fail(g, status);
     /* Some devices bind four storage buffers only; a texel view needs whole texels: then the residual is added apart. */

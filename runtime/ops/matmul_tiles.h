@@ -49,54 +49,23 @@ static inline bool fragments_run(const struct matmul_fragments *t, const struct 
            m * loads % local == 0 && n * loads % local == 0;
 }
 
-/* NULL: none runs here. */
-static inline const struct matmul_fragments *matmul_pick_fragments(uint32_t m, uint32_t n, uint32_t batch, const struct vkr_caps *caps)
-{
-    static const struct matmul_fragments all[] = { { 4, 2, 2, 4 }, { 2, 2, 2, 4 }, { 2, 2, 2, 2 } };
-    const struct matmul_fragments *best = NULL;
-    double least = 0;
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        double cost = fragments_run(&all[i], caps)
-            ? matmul_tile_cost(m, n, batch, fragments_m(&all[i], caps), fragments_n(&all[i], caps), caps) : 0;
-        if (cost > 0 && (!best || cost < least)) {
-            best = &all[i];
-            least = cost;
-        }
-    }
-    return best;
-}
+static const struct matmul_fragments matmul_fragments_all[] = { { 4, 2, 2, 4 }, { 2, 2, 2, 4 }, { 2, 2, 2, 2 } };
 
 /* matmul_coopmat2: the driver stages operands; large tiles leave it room. */
-static inline struct matmul_tile matmul_pick_workgroup_tile(uint32_t m, uint32_t n, uint32_t batch, const struct vkr_caps *caps)
-{
-    static const struct matmul_tile all[] = { { 128, 256 }, { 128, 128 }, { 64, 128 } };
-    struct matmul_tile best = all[0];
-    for (size_t i = 1; i < sizeof all / sizeof *all; i++)
-        if (matmul_tile_cost(m, n, batch, all[i].m, all[i].n, caps) < matmul_tile_cost(m, n, batch, best.m, best.n, caps))
-            best = all[i];
-    return best;
-}
+static const struct matmul_tile matmul_workgroup_tiles[] = { { 128, 256 }, { 128, 128 }, { 64, 128 } };
+
+static const struct matmul_tile matmul_tiles[] = { { 128, 128 }, { 64, 128 }, { 64, 64 } };
+
+enum { MATMUL_TILES = 3 };
 
 static inline uint32_t matmul_tile_local(const struct matmul_tile *t)
 {
     return t->m / 8 * (t->n / 8);
 }
 
-/* NULL: none runs here. */
-static inline const struct matmul_tile *matmul_pick_tile(uint32_t m, uint32_t n, uint32_t batch, const struct vkr_caps *caps)
+static inline bool matmul_tile_runs(const struct matmul_tile *t, const struct vkr_caps *caps)
 {
-    static const struct matmul_tile all[] = { { 128, 128 }, { 64, 128 }, { 64, 64 } };
-    const struct matmul_tile *best = NULL;
-    double least = 0;
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        const bool runs = matmul_tile_local(&all[i]) <= caps->max_invocations && (all[i].m + all[i].n + 8) * 16 * 4 <= caps->max_shared;
-        double cost = runs ? matmul_tile_cost(m, n, batch, all[i].m, all[i].n, caps) : 0;
-        if (runs && (!best || cost < least)) {
-            best = &all[i];
-            least = cost;
-        }
-    }
-    return best;
+    return matmul_tile_local(t) <= caps->max_invocations && (t->m + t->n + 8) * 16 * 4 <= caps->max_shared;
 }
 
 #endif

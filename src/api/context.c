@@ -2,6 +2,7 @@
 #include "api/doctor.h"
 #include "api/env.h"
 #include "api/handles.h"
+#include "api/tune.h"
 #include "base/mem.h"
 #include "gpu/device.h"
 
@@ -118,13 +119,16 @@ vks_status context_wrap(struct vkr_device *device, const struct vkr_log *log, vk
     atomic_init(&context->references, 1);
     context->log = *log;
     context->device = device;
-    context->target = (struct vkr_target){ *vkr_device_caps(device), *vkr_device_options(device) };
+    context->target = (struct vkr_target){ *vkr_device_caps(device), *vkr_device_options(device), NULL };
     if (context->target.options.tune == VKR_TUNE_AUTO && context->target.caps.device_class != VKR_CLASS_CPU)
         doctor_check_new(context);
     if (context->target.options.tune != VKR_TUNE_OFF)
         doctor_apply(context);
+    vks_status status = tune_open(context);
+    if (status != VKS_OK)
+        vks_context_destroy(&context);
     *out = context;
-    return VKS_OK;
+    return status;
 }
 
 vks_status vks_context_create(const vks_context_params *params, vks_context **out)
@@ -154,6 +158,7 @@ void vks_context_destroy(vks_context **context)
     *context = NULL;
     if (atomic_fetch_sub(&dead->references, 1) != 1)
         return;
+    tune_close(dead);
     vkr_device_release(&dead->device);
     vkr_free(dead);
 }

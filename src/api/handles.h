@@ -23,6 +23,8 @@ struct vks_context {
     struct vkr_log log;
     struct vkr_device *device;
     struct vkr_target target;           /* what plans for this device are made for */
+    struct vkr_mutex tune_lock;         /* guards tune_left_ms, and is held while kernels are timed */
+    double tune_left_ms;                /* for timing kernels, of this load */
 };
 
 struct vks_model {

@@ -4,6 +4,9 @@
 #include "gpu/rates.h"
 #include "graph/params.h"
 #include "graph/slot.h"
+#include "graph/tuning.h"
+
+#include <stdio.h>
 
 const char *vks_stage_name(vks_stage stage)
 {
@@ -41,6 +44,22 @@ vks_status vks_session_kernel(const vks_session *session, vks_stage stage, size_
     VKS_REQUIRE(index < UINT32_MAX && vkr_plan_profile(plan, (uint32_t)index, &row), VKS_ERR_ARGUMENT,
                 "vks_session_kernel: the stage \"%s\" has no kernel %zu", vks_stage_name(stage), index);
     *out = (vks_kernel){ row.node, row.shader, row.variant, row.ms, row.flops, row.bytes };
+    return VKS_OK;
+}
+
+vks_status vks_context_choice(const vks_context *context, size_t index, vks_choice *out)
+{
+    static const char *const reasons[] = { "table", "timed", "cached" };        /* as enum vkr_reason */
+    struct vkr_question question;
+    VKS_REQUIRE(context && out, VKS_ERR_ARGUMENT, "vks_context_choice: context and out must not be NULL");
+    VKS_REQUIRE(context->target.tuning && index < UINT32_MAX &&
+                vkr_tuning_question(context->target.tuning, (uint32_t)index, &question), VKS_ERR_ARGUMENT,
+                "vks_context_choice: there was no choice %zu", index);
+    const struct vkr_candidate *chosen = &question.candidates[question.chosen];
+    *out = (vks_choice){ .candidates = question.count, .ms = question.why == VKR_BY_TABLE ? 0 : chosen->ms };
+    snprintf(out->call, sizeof out->call, "%s", question.call);
+    snprintf(out->kernel, sizeof out->kernel, "%s", chosen->kernel);
+    snprintf(out->reason, sizeof out->reason, "%s", reasons[question.why]);
     return VKS_OK;
 }
 

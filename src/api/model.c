@@ -2,6 +2,7 @@
  * wants it. A model never changes after loading, apart from what the store has uploaded so far. */
 #include "api/handles.h"
 #include "api/label_plan.h"
+#include "api/tune.h"
 #include "base/mem.h"
 #include "models/family.h"
 #include "models/synthetic.h"
@@ -69,6 +70,7 @@ static vks_status load(vks_context *context, const char *path, const void *data,
     vks_model *model = NULL;
     VKS_TRY(check_params(params, &own));
     VKS_TRY(create(context, &model));
+    tune_renew(context);
     vks_status status = open_weights(model, path, data, size);
     if (status == VKS_OK)
         status = open_network(model, path, &own);
@@ -147,13 +149,15 @@ vks_status model_estimate(const struct network *network, const struct vkr_target
 {
     if (network->family->label)
         return estimate_label(network, target, half, out);
+    struct vkr_target untimed = *target;        /* what is only estimated asks for no times */
+    untimed.tuning = NULL;
     void (*const stages[])(const struct network *, struct nn) = { build_encode, build_decode };
     *out = 0;
     uint64_t bytes = 0;
     for (int i = 0; i < 2; i++) {
         struct vkr_graph *graph = NULL;
         struct vkr_estimate estimate = { 0 };
-        VKS_TRY(vkr_graph_create(target, &graph));
+        VKS_TRY(vkr_graph_create(&untimed, &graph));
         stages[i](network, (struct nn){ graph, half });
         vks_status status = vkr_plan_estimate(graph, &estimate);
         vkr_graph_destroy(&graph);

@@ -2,6 +2,7 @@
 #include "api/stage.h"
 
 #include "api/handles.h"
+#include "api/tune.h"
 #include "base/mem.h"
 #include "base/npy.h"
 
@@ -24,6 +25,7 @@ vks_status stage_compile(vks_context *context, struct vkr_params *params, const 
                          struct stage_key key, struct vkr_plan **out)
 {
     struct vkr_graph *graph = NULL;
+    bool news = false;
     *out = NULL;
     struct vkr_target target = context->target;
     target.options.profile = target.options.profile || builder->profile;
@@ -31,7 +33,17 @@ vks_status stage_compile(vks_context *context, struct vkr_params *params, const 
         target.options.dump[0] = '.';   /* any name will do: nothing is written unless the context's own options say so */
     VKS_TRY(vkr_graph_create(&target, &graph));
     builder->build(builder->user, graph, key);
-    vks_status status = vkr_plan_create(context->device, graph, params, out);
+    vks_status status = vkr_graph_status(graph);
+    if (status == VKS_OK)
+        status = tune_answer(context, &news);
+    if (news) {                         /* with kernels that have turned out to be faster */
+        vkr_graph_destroy(&graph);
+        VKS_TRY(status);
+        VKS_TRY(vkr_graph_create(&target, &graph));
+        builder->build(builder->user, graph, key);
+    }
+    if (status == VKS_OK)
+        status = vkr_plan_create(context->device, graph, params, out);
     vkr_graph_destroy(&graph);
     return status;
 }

@@ -50,7 +50,7 @@ static void run_case(void **state)
 static void run_rejection(void **state)
 {
     const struct job *job = *state;
-    struct vkr_target target = { *vkr_device_caps(device), *vkr_device_options(device) };
+    struct vkr_target target = { *vkr_device_caps(device), *vkr_device_options(device), NULL };
     assert_int_equal(harness_reject(&target, suites[job->suite], job->rejection), HARNESS_PASSED);
 }
 

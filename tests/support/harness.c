@@ -184,7 +184,7 @@ static enum harness_result run_graph(struct vkr_device *device, const struct op_
 enum harness_result harness_run(struct vkr_device *device, const struct op_suite *suite, const struct op_case *test,
                                 const struct vkr_choice *choice, double *worst)
 {
-    struct vkr_target target = { *vkr_device_caps(device), *vkr_device_options(device) };
+    struct vkr_target target = { *vkr_device_caps(device), *vkr_device_options(device), NULL };
     struct vkr_graph *graph;
     for (uint32_t i = 0; i < test->count; i++)
         if (test->in[i].desc.dtype == VKR_F16 && !(target.caps.bits & VKR_CAP_F16))

@@ -83,16 +83,27 @@ static json_t *describe_rates(const vks_rates *rates)
                      number(rates->read_gbs), "copy_gbs", number(rates->copy_gbs));
 }
 
+static json_t *describe_choices(const struct bench *bench)
+{
+    json_t *list = json_array();
+    vks_choice choice;
+    for (size_t i = 0; vks_context_choice(bench->run.context, i, &choice) == VKS_OK; i++)
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:I, s:o}", "call", choice.call, "kernel", choice.kernel,
+                                              "by", choice.reason, "candidates", (json_int_t)choice.candidates, "ms",
+                                              choice.ms > 0 ? number(choice.ms) : json_null()));
+    return list;
+}
+
 json_t *bench_document(const struct bench *bench)
 {
     json_t *model = describe_model(&bench->run.info);
     json_object_set_new(model, "name", json_string(base_name(bench->settings.model)));
-    return json_pack("{s:s, s:i, s:s, s:o, s:s, s:o, s:{s:I, s:I, s:s}, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "schema",
-                     "vkseg.bench", "schema_version", 1, "version", vks_version(), "model", model, "precision",
-                     precision_name(vks_model_precision(bench->run.model)), "device",
+    return json_pack("{s:s, s:i, s:s, s:o, s:s, s:o, s:{s:I, s:I, s:s}, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+                     "schema", "vkseg.bench", "schema_version", 1, "version", vks_version(), "model", model,
+                     "precision", precision_name(vks_model_precision(bench->run.model)), "device",
                      describe_device(&bench->run.device), "image", "width", (json_int_t)bench->width, "height",
                      (json_int_t)bench->height, "format", "png", "objects", (json_int_t)bench->prompts, "check",
                      describe_check(bench), "cold", describe_cold(bench), "warm", describe_warm(bench), "memory",
-                     describe_memory(bench), "rates", describe_rates(&bench->rates), "kernels",
-                     describe_kernels(bench));
+                     describe_memory(bench), "rates", describe_rates(&bench->rates), "kernels", describe_kernels(bench),
+                     "choices", describe_choices(bench));
 }

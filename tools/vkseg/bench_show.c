@@ -132,6 +132,21 @@ static void print_kinds(const struct bench *bench, int stage)
     print_row("all", vks_stage_name((vks_stage)stage), &all);
 }
 
+/* Where the device had a choice: what was taken, and why. */
+static void print_choices(const struct bench *bench)
+{
+    vks_choice choice;
+    for (size_t i = 0; vks_context_choice(bench->run.context, i, &choice) == VKS_OK; i++) {
+        if (i == 0)
+            printf("\n%-40s %-32s %-7s %9s\n", "choices", "kernel", "by", "ms");
+        printf("%-40s %-32s %-7s ", choice.call, choice.kernel, choice.reason);
+        if (choice.ms > 0)
+            printf("%9.3f\n", choice.ms);
+        else
+            printf("%9s\n", "-");
+    }
+}
+
 void bench_print(const struct bench *bench, int by_stage)
 {
     print_heading(bench);
@@ -148,4 +163,5 @@ void bench_print(const struct bench *bench, int by_stage)
     putchar('\n');
     for (size_t i = 0; i < bench->kernel_count; i++)
         print_row(bench->kernels[i].name, vks_stage_name((vks_stage)bench->kernels[i].stage), &bench->kernels[i]);
+    print_choices(bench);
 }

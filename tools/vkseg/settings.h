@@ -24,8 +24,9 @@
       "$VKSEG_DEVICE, else auto." },                                                                                   \
     { "precision", 0, "auto|f32|f16", 0, "How weights are stored. Default auto." },                                    \
     { "max-memory", 0, "SIZE", 0, "Device memory to use at most, such as 512M or 2G. Default: all." },                 \
-    { "tune", 0, "off|table|auto", 0, "Kernels found wrong on this device (`vkseg doctor`): table passes them over, "  \
-      "auto (the default) also checks those that a GPU has not met yet, off does neither." }
+    { "tune", 0, "off|table|auto", 0, "Which kernels: table: those made for such a device, but for those found "       \
+      "wrong on it (`vkseg doctor`); auto (the default): on a GPU, new ones are checked, then the fastest by "         \
+      "timing (kept between runs); off: the safest, whatever was found." }
 #define GENERAL_OPTIONS                                                                                                \
     { .help = "General" },                                                                                             \
     { "overwrite", 0, NULL, 0, "Replace outputs that exist. Default: refuse (exit 9)." },                              \

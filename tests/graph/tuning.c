@@ -1,0 +1,154 @@
+/* tuning.c: which kernel is used because of what was timed: made-up times, devices that are not here. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "graph/program.h"
+#include "graph/tuning.h"
+#include "ops.h"
+
+static void test_decision(void **state)
+{
+    (void)state;
+    struct vkr_candidate c[] = { { "low.a", 0, 2.0 }, { "low.b", 0, 1.0 }, { "high.a", 2, 0.99 } };
+    assert_int_equal(vkr_tuning_decide(c, 3), 1);               /* a higher tier must gain more than one per cent */
+    c[2].ms = 0.9;
+    assert_int_equal(vkr_tuning_decide(c, 3), 2);
+    c[0].ms = 0;                                                /* while one is not timed, the table's */
+    assert_int_equal(vkr_tuning_decide(c, 3), 0);
+    c[0].ms = -1;                                               /* one that cannot run loses */
+    assert_int_equal(vkr_tuning_decide(c, 3), 2);
+    c[1].ms = c[2].ms = -1;
+    assert_int_equal(vkr_tuning_decide(c, 3), 0);
+    struct vkr_candidate first[] = { { "high.a", 3, 1.0 }, { "low.a", 0, 1.0 } };
+    assert_int_equal(vkr_tuning_decide(first, 2), 1);           /* whatever the order of the list */
+    struct vkr_candidate within[] = { { "low.a", 0, 1.0 }, { "low.b", 0, 0.999 } };
+    assert_int_equal(vkr_tuning_decide(within, 2), 1);          /* within a tier the faster, however little */
+}
+
+static struct vkr_dispatch lower(struct vkr_target *target, uint32_t m, uint32_t n)
+{
+    struct vkr_graph *graph;
+    struct vkr_program program;
+    assert_int_equal(vkr_graph_create(target, &graph), VKS_OK);
+    struct vkr_tensor *x = vkr_graph_input(graph, "x", vkr_f32(2, m, 768));
+    vkr_graph_output(graph, vkr_matmul(graph, x, vkr_graph_param(graph, "w", vkr_f32(2, n, 768)), NULL, NULL, VKR_ACT_NONE), "y");
+    assert_int_equal(vkr_graph_status(graph), VKS_OK);
+    vkr_fold(graph);
+    assert_int_equal(vkr_program_build(graph, NULL, &program), VKS_OK);
+    struct vkr_dispatch last = program.steps[program.step_count - 1].dispatch;
+    vkr_program_destroy(&program);
+    vkr_graph_destroy(&graph);
+    return last;
+}
+
+/* A matmul asks, gets the table's tile until all of its tiles have a time, and the fastest then. */
+static void test_question(void **state)
+{
+    (void)state;
+    struct vkr_target target = { .caps = vkr_caps_desktop() };
+    struct vkr_question q;
+    assert_int_equal(vkr_tuning_create(&target.tuning), VKS_OK);
+    struct vkr_dispatch table = lower(&target, 4096, 768);
+    assert_true(vkr_tuning_question(target.tuning, 0, &q));
+    assert_false(vkr_tuning_question(target.tuning, 1, &q));
+    assert_string_equal(q.call, "matmul 1x4096x768x768 f32");
+    assert_int_equal(q.count, 3);
+    assert_int_equal(q.why, VKR_BY_TABLE);
+    assert_int_equal(vkr_tuning_open(target.tuning), 1);
+    static const char *const kernels[] = { "matmul_tile.f32:128x128", "matmul_tile.f32:64x128", "matmul_tile.f32:64x64" };
+    static const double times[] = { 3, 1, 2 };
+    for (int i = 0; i < 3; i++) {
+        struct vkr_dispatch now = lower(&target, 4096, 768);
+        assert_memory_equal(now.constants, table.constants, sizeof now.constants);
+        assert_int_equal(vkr_tuning_add(target.tuning, q.call, kernels[i], times[i]), VKS_OK);
+    }
+    struct vkr_dispatch best = lower(&target, 3000, 768);       /* of the same class of shapes */
+    assert_string_equal(best.shader, "matmul_tile");
+    assert_int_equal(best.constants[1], 64);
+    assert_int_equal(best.constants[2], 128);
+    assert_int_equal(vkr_tuning_open(target.tuning), 0);
+    assert_true(vkr_tuning_question(target.tuning, 0, &q));
+    assert_int_equal(q.why, VKR_BY_TIMING);
+    assert_int_equal(q.asked, 5);
+    assert_int_equal(vkr_options_parse(&target.options, "force=matmul:matmul_tile.f32:64x64"), VKS_OK);
+    assert_int_equal(lower(&target, 4096, 768).constants[2], 64);       /* what is forced asks nothing */
+    target.options.force_count = 0;
+    assert_int_equal(vkr_options_parse(&target.options, "ban=matmul_tile.f32:64x128"), VKS_OK);
+    assert_int_equal(lower(&target, 4096, 768).constants[2], 64);       /* the fastest of those that are left */
+    vkr_tuning_destroy(&target.tuning);
+}
+
+/* The cpu class has one kernel, little work nothing to gain, and tune=off asks nobody. */
+static void test_no_question(void **state)
+{
+    (void)state;
+    struct vkr_target target = { .caps = vkr_caps_lavapipe() };
+    struct vkr_question q;
+    assert_int_equal(vkr_tuning_create(&target.tuning), VKS_OK);
+    assert_string_equal(lower(&target, 4096, 768).shader, "matmul_vec");
+    target.caps = vkr_caps_desktop();
+    lower(&target, 16, 64);
+    target.options.tune = VKR_TUNE_OFF;
+    assert_string_equal(lower(&target, 4096, 768).shader, "matmul_tile");
+    assert_false(vkr_tuning_question(target.tuning, 0, &q));
+    vkr_tuning_destroy(&target.tuning);
+}
+
+/* Off: of those that could be used the one that needs no optional unit. */
+static void test_off(void **state)
+{
+    (void)state;
+    struct vkr_target target = { .caps = vkr_caps_desktop() };
+    const struct vkr_choice list[] = { { "matmul_coopmat", "f16", VKR_CAP_COOPMAT, false, NULL }, { "matmul", "f32", 0, false, NULL } };
+    uint32_t chosen;
+    if (!vkr_variant_built("matmul_coopmat", "f16", NULL))
+        skip();
+    assert_int_equal(vkr_choose(&target, "matmul", list, 2, NULL, &chosen), VKS_OK);
+    assert_int_equal(chosen, 0);
+    target.options.tune = VKR_TUNE_OFF;
+    assert_int_equal(vkr_choose(&target, "matmul", list, 2, NULL, &chosen), VKS_OK);
+    assert_int_equal(chosen, 1);
+}
+
+static void test_text(void **state)
+{
+    (void)state;
+    struct vkr_tuning *first, *second;
+    char *text, *again;
+    assert_int_equal(vkr_tuning_create(&first), VKS_OK);
+    assert_int_equal(vkr_tuning_create(&second), VKS_OK);
+    assert_int_equal(vkr_tuning_add(first, "matmul 1x64x64x64 f32", "a.b:64x64", 0.125), VKS_OK);
+    assert_int_equal(vkr_tuning_add(first, "matmul 1x64x64x64 f32", "a.b:64x128", -1), VKS_OK);     /* tried again next time */
+    assert_int_equal(vkr_tuning_text(first, &text), VKS_OK);
+    assert_string_equal(text, "matmul 1x64x64x64 f32\ta.b:64x64\t0.125\n");
+    assert_int_equal(vkr_tuning_read(second, text), VKS_OK);
+    assert_int_equal(vkr_tuning_text(second, &again), VKS_OK);
+    assert_string_equal(text, again);
+    vkr_free(again);
+    char long_name[300];
+    memset(long_name, 'x', sizeof long_name - 1);
+    long_name[sizeof long_name - 1] = '\0';
+    const char *const bad[] = { "", "\n\n", "word", "a\tb", "a\tb\t", "a\tb\tnan", "a\tb\t-1", "a\tb\t0", "a\tb\t1e999", "a\tb\t1x",
+                                "\tb\t1", "a\t\t1", "a\tb\t1\t2", long_name };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(vkr_tuning_read(second, bad[i]), VKS_OK);
+    assert_int_equal(vkr_tuning_text(second, &again), VKS_OK);
+    assert_string_equal(text, again);
+    vkr_free(again);
+    vkr_free(text);
+    vkr_tuning_destroy(&second);
+    vkr_tuning_destroy(&first);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_decision), cmocka_unit_test(test_question), cmocka_unit_test(test_no_question),
+        cmocka_unit_test(test_off), cmocka_unit_test(test_text),
+    };
+    return cmocka_run_group_tests_name("tuning", tests, NULL, NULL);
+}
