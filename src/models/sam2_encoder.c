@@ -48,10 +48,8 @@ static struct vkr_tensor *attention(struct nn n, const struct sam2_block *b, str
     return y;
 }
 
-static struct vkr_tensor *block(const struct sam2_encoder *e, struct nn n, uint32_t index, struct vkr_tensor *x)
+static struct vkr_tensor *band(struct nn n, const struct sam2_block *b, struct vkr_tensor *x)
 {
-    const struct sam2_block *b = &e->blocks[index];
-    vkr_graph_push(n.graph, "blocks.%u", index);
     struct vkr_tensor *normed = nn_layer_norm(n, "norm1", x, eps);
     if (b->inputs != b->outputs) {
         x = nn_linear(n, "proj", normed, b->outputs, VKR_ACT_NONE, NULL);
@@ -59,8 +57,33 @@ static struct vkr_tensor *block(const struct sam2_encoder *e, struct nn n, uint3
             x = halve(n, x);
     }
     x = attention(n, b, normed, x);
-    x = nn_mlp(n, "mlp", nn_layer_norm(n, "norm2", x, eps), b->hidden, VKR_ACT_GELU, x);
-    vkr_graph_mark(n.graph, x, NULL);
+    return nn_mlp(n, "mlp", nn_layer_norm(n, "norm2", x, eps), b->hidden, VKR_ACT_GELU, x);
+}
+
+/* Whole windows do not see each other, so a block is computed in bands of them where its widest tensor would be larger
+ * than what Vulkan lets every device bind: at 1024 x 1024 the first stages are. */
+static uint32_t count_bands(const struct sam2_block *b, const struct vkr_desc *x)
+{
+    const uint64_t most = 1u << 27, tokens = (uint64_t)x->dim[1] * x->dim[2];
+    const uint64_t wide = 3 * (uint64_t)b->outputs, hidden = b->pool ? b->hidden / 4 : b->hidden;
+    const uint64_t bytes = tokens * (wide > hidden ? wide : hidden) * sizeof(float);
+    uint32_t bands = 1;
+    while (b->window && bytes / bands > most && x->dim[1] % (2 * bands * b->window) == 0)
+        bands *= 2;
+    return bands;
+}
+
+static struct vkr_tensor *block(const struct sam2_encoder *e, struct nn n, uint32_t index, struct vkr_tensor *x)
+{
+    const struct sam2_block *b = &e->blocks[index];
+    const uint32_t bands = count_bands(b, &x->desc), rows = x->desc.dim[1] / bands;
+    struct vkr_tensor *y = NULL;
+    vkr_graph_push(n.graph, "blocks.%u", index);
+    for (uint32_t i = 0; i < bands; i++) {
+        struct vkr_tensor *part = band(n, b, bands > 1 ? vkr_slice(n.graph, x, 1, i * rows, rows) : x);
+        y = y ? vkr_concat(n.graph, y, part, 1) : part;
+    }
+    x = vkr_graph_mark(n.graph, y, NULL);
     vkr_graph_pop(n.graph);
     return x;
 }
