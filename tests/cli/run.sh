@@ -262,6 +262,7 @@ expect 2 'whole number from 1 to 10000' bench -m synthetic:sam_mini -r 0
 expect 2 'whole number from 1 to 1000' bench -m synthetic:sam_mini --prompts 1e3
 expect 2 "does not know what to do with 'ct.pgm'" bench ct.pgm -m synthetic:sam_mini
 expect 2 'no golden says' bench -m synthetic:sam_mini:5
+expect 2 'no golden says' bench -m synthetic:medsam2:5
 expect 2 'no golden says' bench -m synthetic:sam_mini --family medsam
 expect 2 'exclude each other' bench -m synthetic:sam_mini --golden a --write-golden b
 expect 3 'nowhere.json' bench -m synthetic:sam_mini --golden nowhere.json
