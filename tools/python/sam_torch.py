@@ -1,5 +1,6 @@
 """SAM (arXiv 2304.02643) in plain PyTorch, eager, from the tensors of a .safetensors checkpoint: the yardstick of
-compare_torch.py. Sizes come from the tensors; heads are 64 wide in the encoder and the decoder has eight."""
+compare_torch.py. Sizes come from the tensors; the decoder has eight heads. All arithmetic is in the tensors' type; in
+float64 (double_of) rounding by whatever kernels PyTorch picks is far below what float32 resolves."""
 import json
 import math
 import struct
@@ -46,6 +47,10 @@ def attend_relative(q, k, v, rel_h, rel_w, height, width):
     return scores.view(-1, height * width, height * width).softmax(-1) @ v
 
 
+def double_of(tensors):
+    return {name: tensor.double() for name, tensor in tensors.items()}
+
+
 class Sam:
     def __init__(self, tensors):
         self.t = tensors
@@ -54,7 +59,9 @@ class Sam:
         self.grid = tensors["image_encoder.pos_embed"].shape[1]
         self.side = self.grid * self.patch
         self.depth = 1 + max(int(n.split(".")[2]) for n in tensors if n.startswith("image_encoder.blocks."))
-        self.heads = self.width // 64
+        self.head_width = tensors["image_encoder.blocks.0.attn.rel_pos_h"].shape[1]
+        self.heads = self.width // self.head_width
+        self.type = patch.dtype
 
     def linear(self, name, x):
         return F.linear(x, self.t[name + ".weight"], self.t[name + ".bias"])
@@ -74,7 +81,11 @@ class Sam:
         qkv = self.linear(name + ".qkv", x).reshape(batch, height * width, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         q, k, v = qkv.reshape(3, batch * self.heads, height * width, -1)
         rel_h, rel_w = (relative(self.t[f"{name}.rel_pos_{axis}"], size) for axis, size in (("h", height), ("w", width)))
-        y = attend_relative(q, k, v, rel_h, rel_w, height, width)
+        if self.type == torch.float64:              # a head at a time: the scores of all would need gigabytes
+            y = torch.cat([attend_relative(*one, rel_h, rel_w, height, width)
+                           for one in zip(q.split(1), k.split(1), v.split(1))])
+        else:
+            y = attend_relative(q, k, v, rel_h, rel_w, height, width)
         y = y.view(batch, self.heads, height, width, -1).permute(0, 2, 3, 1, 4).reshape(batch, height, width, channels)
         return self.linear(name + ".proj", y)
 
@@ -100,7 +111,8 @@ class Sam:
 
     def encode(self, pixels):
         """pixels [height, width, 3], bytes, longest side equal to the model's; returns [C, grid, grid]."""
-        x = (torch.from_numpy(pixels).float() - torch.tensor(MEAN)) / torch.tensor(STD)
+        mean, std = (torch.tensor(values, dtype=self.type) for values in (MEAN, STD))
+        x = (torch.from_numpy(pixels).to(self.type) - mean) / std
         x = F.pad(x.permute(2, 0, 1), (0, self.side - x.shape[1], 0, self.side - x.shape[0]))[None]
         name = "image_encoder."
         x = F.conv2d(x, self.t[name + "patch_embed.proj.weight"], self.t[name + "patch_embed.proj.bias"], self.patch)
@@ -152,9 +164,9 @@ class Sam:
     def decode(self, embedding, box):
         """embedding [C, grid, grid], box in the model's pixels; returns the single mask's logits [4 grid, 4 grid]."""
         channels, grid = embedding.shape[0], self.grid
-        corners = self.positions((torch.tensor(box, dtype=torch.float32).view(1, 2, 2) + 0.5) / self.side)
+        corners = self.positions((torch.tensor(box, dtype=self.type).view(1, 2, 2) + 0.5) / self.side)
         corners = corners + torch.stack([self.t[f"prompt_encoder.point_embeddings.{i}.weight"][0] for i in (2, 3)])
-        centres = (torch.arange(grid) + 0.5) / grid
+        centres = (torch.arange(grid, dtype=self.type) + 0.5) / grid
         dense = self.positions(torch.stack(torch.meshgrid(centres, centres, indexing="xy"), -1)).view(1, grid * grid, channels)
         image = (embedding + self.t["prompt_encoder.no_mask_embed.weight"].view(-1, 1, 1)).flatten(1).T[None]
         own = torch.cat([self.t["mask_decoder.iou_token.weight"], self.t["mask_decoder.mask_tokens.weight"]])
