@@ -22,10 +22,10 @@ static const struct picture {
     float x, y;
     double point;
 } pictures[] = {
-    { "ct_slice", 18, 0.84, 25, 129, 183, 0.8 },
-    { "mr_slice", 1, 0.86, 0, 0, 0, 0 },
-    { "ultrasound", 2, 0.8, 0, 0, 0, 0 },
-    { "cells", 21, 0.8, 0, 0, 0, 0 },
+    { "ct_slice", 18, 0.94, 25, 129, 183, 0.94 },
+    { "mr_slice", 1, 0.92, 0, 0, 0, 0 },
+    { "ultrasound", 2, 0.89, 0, 0, 0, 0 },
+    { "cells", 21, 0.95, 0, 0, 0, 0 },
 };
 
 static vks_context *context;

@@ -228,7 +228,7 @@ def chest(scene, t):
 def limb_bone(scene, t, x, y, r):
     rng = scene.rng
     outline = Outline(rng, 0.1)
-    squash, angle, wall = rng.uniform(0.6, 1), rng.uniform(0, np.pi), rng.uniform(1.2, 0.4 * r)
+    squash, angle, wall = rng.uniform(0.6, 1), rng.uniform(0, np.pi), rng.uniform(1.2, max(1.2, 0.4 * r))
     scene.paint(cover(outline, x, y, r, r * squash, angle), t("bone"))
     ident = scene.count
     inner = cover(outline, x, y, max(r - wall, 1), max(r * squash - wall, 1), angle)

@@ -16,10 +16,10 @@ MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 @dataclasses.dataclass
 class Config:
     side: int = 256
-    patch: int = 16
+    patch: int = 8
     width: int = 192
     depth: int = 6
-    heads: int = 6
+    heads: int = 3
     window: int = 8
     whole: tuple = (2, 5)               # blocks with global attention
     channels: int = 128
@@ -58,43 +58,55 @@ class Mlp(nn.Module):
 
 
 class RelativeAttention(nn.Module):
+    """`span`: cells along a side of the table of relative positions; a smaller square uses the middle of it."""
+
     def __init__(self, width, heads, span):
         super().__init__()
         self.heads, self.span = heads, span
         self.qkv, self.proj = nn.Linear(width, 3 * width), nn.Linear(width, width)
         self.rel_pos_h = nn.Parameter(torch.zeros(2 * span - 1, width // heads))
         self.rel_pos_w = nn.Parameter(torch.zeros(2 * span - 1, width // heads))
-        at = torch.arange(span)
-        self.register_buffer("index", at[:, None] - at[None, :] + span - 1, persistent=False)
 
-    def forward(self, x):                                     # [B, span * span, width]
+    def forward(self, x, s):                                  # [B, s * s, width]
         b, n, width = x.shape
-        s, h, d = self.span, self.heads, width // self.heads
+        h, d = self.heads, width // self.heads
         q, k, v = self.qkv(x).view(b, n, 3, h, d).permute(2, 0, 3, 1, 4).reshape(3, b * h, n, d)
         grid = q.view(b * h, s, s, d)
-        table_h, table_w = self.rel_pos_h[self.index].to(q.dtype), self.rel_pos_w[self.index].to(q.dtype)
-        rows = torch.einsum("byxd,ykd->byxk", grid, table_h).reshape(b * h, n, s, 1)
-        columns = torch.einsum("byxd,xkd->byxk", grid, table_w).reshape(b * h, n, 1, s)
-        score = (q * d ** -0.5) @ k.transpose(1, 2)
-        score = (score.view(b * h, n, s, s) + rows + columns).view(b * h, n, n).softmax(-1).to(v.dtype)
-        return self.proj((score @ v).view(b, h, n, d).transpose(1, 2).reshape(b, n, width))
+        at = torch.arange(s, device=x.device)
+        index = at[:, None] - at[None, :] + self.span - 1
+        table_h, table_w = self.rel_pos_h[index].to(q.dtype), self.rel_pos_w[index].to(q.dtype)
+        rows = torch.einsum("byxd,ykd->byxk", grid, table_h).reshape(b * h, n, s)
+        columns = torch.einsum("byxd,xkd->byxk", grid, table_w).reshape(b * h, n, s)
+        # A key carries its row and column as unit vectors: one product adds the three terms.
+        unit = torch.eye(s, dtype=k.dtype, device=x.device)
+        place = torch.cat([unit.repeat_interleave(s, 0), unit.repeat(s, 1)], 1).expand(b * h, -1, -1)
+        score = torch.cat([q * d ** -0.5, rows, columns], 2) @ torch.cat([k, place], 2).transpose(1, 2)
+        out = score.softmax(-1).to(v.dtype) @ v
+        return self.proj(out.view(b, h, n, d).transpose(1, 2).reshape(b, n, width))
 
 
 class Block(nn.Module):
     def __init__(self, c, whole):
         super().__init__()
-        self.grid, self.span = c.grid, c.grid if whole else c.window
+        self.window = None if whole else c.window
         self.norm1, self.norm2 = nn.LayerNorm(c.width, eps=1e-6), nn.LayerNorm(c.width, eps=1e-6)
-        self.attn = RelativeAttention(c.width, c.heads, self.span)
+        self.attn = RelativeAttention(c.width, c.heads, self.window or c.grid)
         self.mlp = Mlp(c.width, 4 * c.width, nn.GELU())
 
     def forward(self, x):                                     # [B, grid, grid, width]
         b, g, _, width = x.shape
-        s, m = self.span, g // self.span
+        s = self.window or g
+        m = g // s
         y = self.norm1(x).view(b, m, s, m, s, width).transpose(2, 3).reshape(b * m * m, s * s, width)
-        y = self.attn(y).view(b, m, m, s, s, width).transpose(2, 3).reshape(b, g, g, width)
+        y = self.attn(y, s).view(b, m, m, s, s, width).transpose(2, 3).reshape(b, g, g, width)
         x = x + y
         return x + self.mlp(self.norm2(x))
+
+
+def cut(field, at, side):
+    """field [grid, grid, C], at [B, 2] -> [B, side, side, C]: the squares whose first cells are `at`."""
+    steps = torch.arange(side, device=field.device)
+    return field[(at[:, :1] + steps)[:, :, None], (at[:, 1:] + steps)[:, None, :]]
 
 
 class ImageEncoder(nn.Module):
@@ -107,8 +119,10 @@ class ImageEncoder(nn.Module):
         self.neck = nn.Sequential(nn.Conv2d(c.width, c.channels, 1, bias=False), LayerNorm2d(c.channels),
                                   nn.Conv2d(c.channels, c.channels, 3, padding=1, bias=False), LayerNorm2d(c.channels))
 
-    def forward(self, pixels):                                # [B, 3, side, side]
-        x = self.patch_embed.proj(pixels).permute(0, 2, 3, 1) + self.pos_embed
+    def forward(self, pixels, at=None):
+        """pixels [B, 3, side, side], or a smaller square whose first cell is number `at` [B, 2] (y, x) of the grid."""
+        x = self.patch_embed.proj(pixels).permute(0, 2, 3, 1)
+        x = x + (self.pos_embed if at is None else cut(self.pos_embed[0], at, x.shape[1]))
         for block in self.blocks:
             x = block(x)
         return self.neck(x.permute(0, 3, 1, 2))
@@ -152,7 +166,7 @@ class PromptEncoder(nn.Module):
         return torch.where(labels[..., None] < 0, 0, out) + table[labels + 1]
 
     def dense(self, masks, given):
-        """masks [P, 1, 4 grid, 4 grid]; given [P]: whether a prompt has one. -> [P, grid * grid, C]"""
+        """masks [P, 1, 4 side, 4 side]; given [P]: whether a prompt has one. -> [P, grid * grid, C]"""
         none = self.no_mask_embed.weight[None]
         if masks is None:
             return none
@@ -229,7 +243,6 @@ class MaskDecoder(nn.Module):
     def __init__(self, c):
         super().__init__()
         w = c.channels
-        self.grid = c.grid
         self.transformer = TwoWay(c)
         self.iou_token, self.mask_tokens = nn.Embedding(1, w), nn.Embedding(self.masks, w)
         self.output_upscaling = nn.Sequential(nn.ConvTranspose2d(w, w // 4, 2, 2), LayerNorm2d(w // 4), nn.GELU(),
@@ -237,12 +250,12 @@ class MaskDecoder(nn.Module):
         self.output_hypernetworks_mlps = nn.ModuleList(Head(w, w, w // 8) for _ in range(self.masks))
         self.iou_prediction_head = Head(w, c.iou_hidden, self.masks)
 
-    def forward(self, image, image_pe, sparse):               # [P, cells, C], [cells, C], [P, T, C]
-        p = sparse.shape[0]
+    def forward(self, image, image_pe, sparse):               # [P, cells, C], [cells, C] or one each, [P, T, C]
+        p, side = sparse.shape[0], math.isqrt(image.shape[1])
         own = torch.cat([self.iou_token.weight, self.mask_tokens.weight])
         tokens = torch.cat([own.expand(p, -1, -1), sparse], 1)
         tokens, image = self.transformer(tokens, image, image_pe)
-        up = self.output_upscaling(image.transpose(1, 2).unflatten(2, (self.grid, self.grid)))
+        up = self.output_upscaling(image.transpose(1, 2).unflatten(2, (side, side)))
         weights = torch.stack([head(tokens[:, 1 + i]) for i, head in enumerate(self.output_hypernetworks_mlps)], 1)
         low = (weights.to(up.dtype) @ up.flatten(2)).unflatten(2, up.shape[2:])
         return low, self.iou_prediction_head(tokens[:, 0])    # [P, 4, low, low], [P, 4]
@@ -279,11 +292,15 @@ class Sam(nn.Module):
                         nn.init.orthogonal_(module.q_proj.weight, gain=1.3)
                         module.k_proj.weight.copy_(module.q_proj.weight)
 
-    def decode(self, image, of, points, labels, masks=None, given=None):
-        """image [B, C, grid, grid]; of [P]: the image of each prompt. -> logits [P, 4, low, low], IoU [P, 4]"""
+    def decode(self, image, of, points, labels, masks=None, given=None, at=None):
+        """image [B, C, side, side]; of [P]: the image of each prompt; points in pixels of the whole square, in which
+        `at` [B, 2] says where a smaller one lies. -> logits [P, 4, low, low], IoU [P, 4]"""
+        place = self.prompt_encoder.dense_pe()
+        if at is not None:
+            place = cut(place.unflatten(0, (self.config.grid, -1)), at, image.shape[2]).flatten(1, 2)[of]
         image = image.flatten(2).transpose(1, 2)[of]
         image = image + self.prompt_encoder.dense(masks, given).to(image.dtype)
-        return self.mask_decoder(image, self.prompt_encoder.dense_pe().to(image.dtype),
+        return self.mask_decoder(image, place.to(image.dtype),
                                  self.prompt_encoder.sparse(points, labels).to(image.dtype))
 
 
@@ -300,6 +317,9 @@ def whiten_patches(model, greys):
     values, vectors = torch.linalg.eigh(covariance)
     width = model.config.width
     kernels = (vectors / (values + 3e-3) ** 0.25).flip(1)[:, :width].T
+    while len(kernels) < width:                               # further rows are turned mixtures of the components
+        mix = torch.nn.init.orthogonal_(torch.empty(p * p, p * p))
+        kernels = torch.cat([kernels, (mix @ kernels[:p * p])[:width - len(kernels)]])
     kernels = kernels * (4 / (x @ kernels.T).std())
     model.image_encoder.patch_embed.proj.weight.copy_(kernels.reshape(-1, 1, p, p).expand(-1, 3, -1, -1) / 3)
 

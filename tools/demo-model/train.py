@@ -16,19 +16,23 @@ import torch
 import torch.nn.functional as F
 from scipy import ndimage
 
-from generate import SMALLEST
+from generate import KINDS, SMALLEST, kind_of
 from model import Config, Sam, normalise, whiten_patches
 from muon import Muon
 from prompts import box_of, centre_of, jitter, some_error
 
 
+PATCH = Config().patch
+
 # ---- data -------------------------------------------------------------------------------------------------------
 
 class Shards:
-    """All shards in memory; new ones are picked up as the generator writes them."""
+    """All shards in memory; new ones are picked up as the generator writes them. `shares`: how often an image of each
+    kind is picked; None: as they come."""
 
-    def __init__(self, folder, split):
+    def __init__(self, folder, split, shares=None):
         self.folder, self.split, self.names, self.parts = folder, split, set(), []
+        self.shares, self.of_kind = shares, [[] for _ in KINDS]
 
     def refresh(self):
         for path in sorted(self.folder.glob(f"{self.split}-*.npz")):
@@ -36,32 +40,48 @@ class Shards:
                 with np.load(path) as z:
                     self.parts.append({k: z[k] for k in z.files})
                 self.names.add(path.name)
+                for i in range(len(self.parts[-1]["grey"])):
+                    kind = kind_of(self.split, int(path.stem.split("-")[1]) + i)
+                    self.of_kind[KINDS.index(kind)].append((len(self.parts) - 1, i))
         return sum(len(p["grey"]) for p in self.parts)
 
     def pick(self, rng):
+        if self.shares:
+            of = self.of_kind[rng.choice(len(KINDS), p=np.array(self.shares) / sum(self.shares))]
+            part, i = of[rng.integers(len(of))]
+            return self.parts[part], i
         part = self.parts[rng.integers(len(self.parts))]
         return part, int(rng.integers(len(part["grey"])))
 
 
-def warp(rng, grey, label):
-    """Flips, quarter turns, and mostly a zoom, shift and turn."""
+def warp(rng, grey, label, good, side):
+    """Flips, quarter turns, and mostly a zoom, shift and turn; a `side` below the image's is a part of it around one of
+    the objects, sometimes all of it made small."""
     if rng.uniform() < 0.5:
         grey, label = grey[:, ::-1], label[:, ::-1]
     turns = int(rng.integers(4)) if rng.uniform() < 0.6 else 0
     grey, label = np.rot90(grey, turns), np.rot90(label, turns)
-    grey = torch.from_numpy(np.ascontiguousarray(grey)).float()[None, None]
-    label = torch.from_numpy(np.ascontiguousarray(label)).float()[None, None]
-    if rng.uniform() < 0.7:
-        angle = rng.uniform(-0.5, 0.5) if rng.uniform() < 0.5 else 0.0
-        zoom = math.exp(rng.uniform(-0.5, 0.35))
-        stretch = math.exp(rng.normal(0, 0.1))
-        c, s = math.cos(angle) * zoom, math.sin(angle) * zoom
-        shift = rng.uniform(-0.25, 0.25, 2)
-        theta = torch.tensor([[[c * stretch, -s, shift[0]], [s, c / stretch, shift[1]]]], dtype=torch.float32)
-        at = F.affine_grid(theta, grey.shape, align_corners=False)
-        grey = F.grid_sample(grey, at, mode="bilinear", align_corners=False)
-        label = F.grid_sample(label, at, mode="nearest", align_corners=False)
-    return grey[0, 0].numpy(), label[0, 0].numpy().astype(np.uint8)
+    share = side / grey.shape[0]
+    if share == 1 and rng.uniform() < 0.3:
+        return np.ascontiguousarray(grey, np.float32), np.ascontiguousarray(label), 1.0
+    angle = rng.uniform(-0.5, 0.5) if rng.uniform() < 0.5 else 0.0
+    zoom = math.exp(rng.uniform(-0.5, 0.35))
+    middle = np.zeros(2)
+    if share < 1:
+        zoom = share * math.exp(rng.uniform(-0.4, 0.3)) if rng.uniform() < 0.75 else math.exp(rng.uniform(-0.5, 0.1))
+        ys, xs = np.nonzero(label == rng.choice(good))
+        middle = np.array([xs.mean(), ys.mean()]) / (grey.shape[0] / 2) - 1
+        middle = middle * max(0.0, 1 - zoom * 0.7)            # a large part stays on the image
+    stretch = math.exp(rng.normal(0, 0.1))
+    c, s = math.cos(angle) * zoom, math.sin(angle) * zoom
+    shift = middle + rng.uniform(-0.25, 0.25, 2) * zoom
+    theta = torch.tensor([[[c * stretch, -s, shift[0]], [s, c / stretch, shift[1]]]], dtype=torch.float32)
+    at = F.affine_grid(theta, (1, 1, side, side), align_corners=False)
+
+    def taken(x, mode):
+        x = torch.from_numpy(np.ascontiguousarray(x, np.float32))[None, None]
+        return F.grid_sample(x, at, mode=mode, align_corners=False)[0, 0].numpy()
+    return taken(grey, "bilinear"), taken(label, "nearest").astype(np.uint8), (share / zoom) ** 2
 
 
 def recolour(rng, grey, colours):
@@ -84,22 +104,25 @@ def recolour(rng, grey, colours):
     return np.floor(low + grey / 255 * (high - low) + 0.5)
 
 
-def sample(rng, shards, prompts):
-    """One image with `prompts` masks and first hints."""
+def sample(rng, shards, prompts, side, boxes=0.5):
+    """One image with `prompts` masks and first hints. `at`: the cell of the model's grid that its corner has."""
     while True:
         part, i = shards.pick(rng)
-        grey, label = warp(rng, part["grey"][i], part["label"][i])
+        every = np.flatnonzero(part["objects"][i])
+        grey, label, growth = warp(rng, part["grey"][i], part["label"][i], every, side)
         areas = np.bincount(label.ravel(), minlength=256)
-        before = np.bincount(part["label"][i].ravel(), minlength=256)
-        good = np.flatnonzero(part["objects"][i] & (areas >= SMALLEST) & (areas > 0.25 * before))
+        before = np.bincount(part["label"][i].ravel(), minlength=256) * growth
+        good = every[(areas >= SMALLEST)[every] & (areas > 0.25 * before)[every] & (areas < 0.8 * side * side)[every]]
         if len(good):
             break
+    room = part["grey"].shape[1] - side
+    corner = rng.integers(room // PATCH + 1, size=2)
     chosen = rng.choice(good, prompts, replace=len(good) < prompts)
     masks, points, labels = [], [], []
     for ident in chosen:
         mask = label == ident
         masks.append(mask)
-        if rng.uniform() < 0.5:
+        if rng.uniform() < boxes:
             box = box_of(mask)
             box = jitter(rng, box, mask.shape[0]) if rng.uniform() < 0.6 else box
             points.append(box.reshape(2, 2)), labels.append([2, 3])
@@ -111,24 +134,25 @@ def sample(rng, shards, prompts):
                 spots = spots if len(spots) else np.flatnonzero(mask)
                 at = np.array(divmod(int(rng.choice(spots)), mask.shape[1])[::-1], np.float32)
             points.append(np.stack([at, [0, 0]])), labels.append([1, -1])
-    return {"pixels": recolour(rng, grey, part["colours"][i]).astype(np.float32), "label": label,
-            "masks": np.stack(masks), "points": np.stack(points).astype(np.float32), "labels": np.array(labels)}
+    points = np.stack(points).astype(np.float32) + (corner[::-1] * PATCH).astype(np.float32)
+    return {"pixels": recolour(rng, grey, part["colours"][i]).astype(np.float32), "label": label, "at": corner,
+            "masks": np.stack(masks), "points": points, "labels": np.array(labels)}
 
 
 class Batches(torch.utils.data.IterableDataset):
-    def __init__(self, folder, batch, prompts, seed):
-        self.folder, self.batch, self.prompts, self.seed = folder, batch, prompts, seed
+    def __init__(self, args, batch, prompts, side, seed):
+        self.args, self.batch, self.prompts, self.side, self.seed = args, batch, prompts, side, seed
 
     def __iter__(self):
         torch.set_num_threads(1)
         rng = np.random.default_rng(self.seed)
-        shards, count = Shards(self.folder, "train"), 0
+        shards, count = Shards(self.args.data, "train", self.args.shares), 0
         while True:
             if count % 40 == 0:
                 shards.refresh()
             count += 1
-            samples = [sample(rng, shards, self.prompts) for _ in range(self.batch)]
-            out = {k: torch.from_numpy(np.stack([s[k] for s in samples])) for k in ("pixels", "label")}
+            samples = [sample(rng, shards, self.prompts, self.side, self.args.boxes) for _ in range(self.batch)]
+            out = {k: torch.from_numpy(np.stack([s[k] for s in samples])) for k in ("pixels", "label", "at")}
             for k in ("masks", "points", "labels"):
                 out[k] = torch.from_numpy(np.concatenate([s[k] for s in samples]))
             yield out
@@ -148,20 +172,22 @@ def mask_losses(logits, target):
 
 
 def edges(label):
-    """Share of each 4 x 4 cell that lies at a border of the label map: [B, 1, H / 4, W / 4]."""
+    """Share of each cell of a quarter patch that lies at a border of the label map: [B, 1, 4 grid, 4 grid]."""
     x = label.float()[:, None]
     edge = torch.zeros_like(x)
     edge[:, :, 1:] = (x[:, :, 1:] != x[:, :, :-1]).float()
     edge[:, :, :, 1:] = torch.maximum(edge[:, :, :, 1:], (x[:, :, :, 1:] != x[:, :, :, :-1]).float())
-    return F.avg_pool2d(edge, 4).mul_(2).clamp_(max=1)
+    return F.avg_pool2d(edge, PATCH // 4).mul_(PATCH / 8).clamp_(max=1)
 
 
-def more_hints(rng, batch, low, k):
-    """Adds the k-th correction to the points; -> the logits as mask prompts and who gets one."""
-    got = F.interpolate(low[:, None].float(), scale_factor=4, mode="bilinear", align_corners=False)[:, 0] > 0
+def more_hints(rng, batch, low):
+    """Adds one more correction to the points; -> the logits as mask prompts and who gets one."""
+    scale = batch["masks"].shape[-1] // low.shape[-1]
+    got = F.interpolate(low[:, None].float(), scale_factor=scale, mode="bilinear", align_corners=False)[:, 0] > 0
     truth, got = batch["masks"].numpy(), got.numpy()
     points, labels = zip(*(some_error(rng, t, g) for t, g in zip(truth, got)))
-    points, labels = torch.from_numpy(np.stack(points)), torch.tensor(labels)
+    corner = batch["at"].flip(1).repeat_interleave(len(truth) // len(batch["at"]), 0) * PATCH
+    points, labels = torch.from_numpy(np.stack(points)) + corner, torch.tensor(labels)
     # A padding row stays last; with a box the corners do.
     batch["points"] = torch.cat([points[:, None], batch["points"]], 1)
     batch["labels"] = torch.cat([labels[:, None], batch["labels"]], 1)
@@ -169,25 +195,25 @@ def more_hints(rng, batch, low, k):
     return low[:, None].float().clamp(-32, 32), given
 
 
-def step_loss(model, boundary, batch, rng, side, progress):
-    config = model.config
+def step_loss(parts, batch, rng, progress):
+    """`parts`: encoder, decoder and head of the border map, as functions."""
+    encode, decode, boundary = parts
     b = batch["pixels"].shape[0]
     prompts = batch["masks"].shape[0] // b
     of = torch.arange(b).repeat_interleave(prompts)
-    corrections = int(rng.choice([0, 1, 2, 3], p=[0.6, 0.2, 0.1, 0.1])) if progress > 0.3 else 0
+    corrections = int(rng.choice([0, 1, 2, 3], p=[0.6, 0.2, 0.1, 0.1])) if progress > 0.15 else 0
     masks = given = None
+    at = batch["at"]
     with torch.autocast("cpu", torch.bfloat16):
-        image = model.image_encoder(normalise(batch["pixels"]))
-        for k in range(corrections):
+        image = encode(normalise(batch["pixels"]), at)
+        for _ in range(corrections):
             with torch.no_grad():
-                low, _ = model.decode(image.detach(), of, batch["points"], batch["labels"], masks, given)
-            masks, given = more_hints(rng, batch, low[:, 0], k)
-        low, iou = model.decode(image, of, batch["points"], batch["labels"], masks, given)
+                low, _ = decode(image.detach(), of, batch["points"], batch["labels"], masks, given, at)
+            masks, given = more_hints(rng, batch, low[:, 0])
+        low, iou = decode(image, of, batch["points"], batch["labels"], masks, given, at)
         edge = boundary(image.permute(0, 2, 3, 1))
     low, iou = low.float(), iou.float()
-    if side > low.shape[-1]:
-        low = F.interpolate(low, size=(side, side), mode="bilinear", align_corners=False)
-    target = F.avg_pool2d(batch["masks"].float()[:, None], config.side // low.shape[-1])
+    target = F.avg_pool2d(batch["masks"].float()[:, None], batch["masks"].shape[-1] // low.shape[-1])
     focal, dice = mask_losses(low, target.expand_as(low))
     each = focal + dice
     single, three = each[:, 0].mean(), each[:, 1:].min(1).values.mean()
@@ -222,7 +248,7 @@ def validate(model, shards, images=80, objects=4):
             image = model.image_encoder(normalise(torch.from_numpy(pixels.astype(np.float32))[None]))
             out, _ = model.decode(image, torch.zeros(len(labels), dtype=torch.long),
                                   torch.from_numpy(points.astype(np.float32)), labels)
-        got = F.interpolate(out[:, :1].float(), scale_factor=4, mode="bilinear", align_corners=False)[:, 0].numpy() > 0
+        got = F.interpolate(out[:, :1].float(), size=masks[0].shape, mode="bilinear", align_corners=False)[:, 0].numpy() > 0
         for k, mask in enumerate(masks * 2):
             dice = 2 * (got[k] & mask).sum() / (got[k].sum() + mask.sum())
             scores["box" if k < len(masks) else "point"].append(dice)
@@ -232,7 +258,7 @@ def validate(model, shards, images=80, objects=4):
 # ---- the loop ---------------------------------------------------------------------------------------------------
 
 def rate(progress, steps, peak, warmup):
-    return peak * min(1, (steps + 1) / warmup) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1, progress))))
+    return peak * min(1, (steps + 1) / warmup) * max(0.01, 1 - progress)
 
 
 def main():
@@ -240,15 +266,20 @@ def main():
     parser.add_argument("--data", type=pathlib.Path, required=True)
     parser.add_argument("--work", type=pathlib.Path, required=True)
     parser.add_argument("--minutes", type=float, default=80)
-    parser.add_argument("--batch", type=int, default=6)
-    parser.add_argument("--prompts", type=int, default=8)
-    parser.add_argument("--peak", type=float, default=1e-3, help="of AdamW")
+    parser.add_argument("--parts", type=int, nargs=3, default=(128, 8, 6), metavar=("SIDE", "IMAGES", "PROMPTS"),
+                        help="a step of the first stage, on parts of images (default: %(default)s)")
+    parser.add_argument("--whole", type=int, nargs=2, default=(3, 8), metavar=("IMAGES", "PROMPTS"),
+                        help="a step of the second stage, on whole images (default: %(default)s)")
+    parser.add_argument("--whole-from", type=float, default=0.7, help="share of the time after which that begins")
+    parser.add_argument("--peak", type=float, default=3e-3, help="of AdamW")
     parser.add_argument("--peak-inner", type=float, default=0.02, help="of Muon")
     parser.add_argument("--warmup", type=int, default=50)
-    parser.add_argument("--fine-from", type=float, default=0.85, help="share of the time after which losses are at 128")
-    parser.add_argument("--decoder-from", type=pathlib.Path, help="state of an earlier run, all but whose encoder is used")
+    parser.add_argument("--shares", type=float, nargs=len(KINDS), metavar=tuple(k.upper() for k in KINDS),
+                        help="how often an image of each kind is taken (default: as they come)")
+    parser.add_argument("--boxes", type=float, default=0.5, help="share of the prompts that are boxes")
     parser.add_argument("--keep", type=float, default=0.99, help="of the running average, at each step")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--no-compile", action="store_true", help="do without torch.compile, which needs a C++ compiler")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -260,9 +291,6 @@ def main():
     shards.refresh()
     model = Sam(Config())
     whiten_patches(model, torch.from_numpy(shards.parts[0]["grey"][:100]))
-    if args.decoder_from:
-        earlier = torch.load(args.decoder_from, weights_only=True)["average"]
-        model.load_state_dict({k: v for k, v in earlier.items() if not k.startswith("image_encoder.")}, strict=False)
     boundary = torch.nn.Linear(model.config.channels, 16)
     average = copy.deepcopy(model).requires_grad_(False)
     inner = re.compile(r"(blocks|transformer)\..*(qkv|proj|lin1|lin2)\.weight$|neck\.[02]\.weight$")
@@ -284,8 +312,16 @@ def main():
         steps, spent = state["steps"], state["spent"]
         print(f"going on after {steps} steps, {spent / 60:.1f} minutes", flush=True)
 
-    loader = iter(torch.utils.data.DataLoader(Batches(args.data, args.batch, args.prompts, args.seed + steps),
-                                              batch_size=None, num_workers=1, prefetch_factor=3))
+    parts = [model.image_encoder, model.decode, boundary]
+    if not args.no_compile:
+        parts[:2] = [torch.compile(f, dynamic=d) for f, d in zip(parts, (False, None))]
+
+    def batches(stage):
+        side, images, prompts = args.parts if stage == 0 else (model.config.side, *args.whole)
+        return iter(torch.utils.data.DataLoader(Batches(args, images, prompts, side, args.seed + steps),
+                                                batch_size=None, num_workers=1, prefetch_factor=3))
+
+    stage, loader = None, None
     rng = np.random.default_rng(args.seed + 1000 + steps)
     sums, began, last, judged = {}, time.monotonic(), time.monotonic(), time.monotonic()
 
@@ -299,8 +335,10 @@ def main():
         progress = spent / (args.minutes * 60)
         for optimiser, peak in zip(optimisers, peaks):
             optimiser.param_groups[0]["lr"] = rate(progress, steps, peak, args.warmup)
-        side = 128 if progress > args.fine_from else 64
-        loss, shown = step_loss(model, boundary, next(loader), rng, side, progress)
+        if stage != (progress >= args.whole_from):
+            stage = progress >= args.whole_from
+            loader = batches(stage)
+        loss, shown = step_loss(parts, next(loader), rng, progress)
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(others, 1.0)     # Muon takes no notice of the length
         for optimiser in optimisers:
@@ -311,7 +349,7 @@ def main():
         with torch.no_grad():
             torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - keep)
         now = time.monotonic()
-        spent, last = spent + now - last, now
+        spent, last = spent + min(now - last, 60), now        # the machine may have slept
         shown.update(loss=loss.item(), norm=norm.item())
         for k, v in shown.items():
             sums[k] = sums.get(k, 0.0) + v
@@ -319,7 +357,7 @@ def main():
             words = " ".join(f"{k} {v / 50:.4f}" for k, v in sums.items())
             print(f"{steps} {spent / 60:.1f}min rate {rate(progress, steps, 1, args.warmup):.3f} {words}", flush=True)
             sums = {}
-        if now - judged > 420 or spent >= args.minutes * 60:
+        if now - judged > 300 or spent >= args.minutes * 60:
             save()
             scores = validate(average.eval(), shards)
             judged = time.monotonic()
