@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """SAM in vkseg and in eager PyTorch: same checkpoint, image and box, in one process, alternately; prints the ratios.
 
-Before a time is printed, vkseg's outputs are compared with the same model's in PyTorch in float64, run once: that yardstick
-does not move, whereas PyTorch's float32 outputs depend on the kernels it picks in a run. What is timed is PyTorch's usual
-float32 path; how far its own outputs are from float64 is printed beside ours, for information. Wall clocks lie on a machine that others use, so CPU seconds of the
-process stand beside them; "ratio" is vkseg / PyTorch (below 1: vkseg is faster), the median of the ratios of neighbours.
-Two operators are timed where they are used, by the device's time stamps: the matmul of [grid^2, C] x [C, C] behind the first
-global attention (its neighbours: PyTorch's, and the BLAS of numpy, OpenBLAS in its wheels), and that attention.
+Before a time is printed, vkseg's outputs are compared with those of the same model in PyTorch in float64, run once: that
+yardstick does not move, whereas PyTorch's float32 outputs were seen to differ between runs. What is timed is PyTorch's
+usual float32 path; how far its own outputs are from float64 is printed beside ours. Wall clocks lie on a machine that
+others use, so CPU seconds of the process stand beside them; "ratio" is vkseg / PyTorch (below 1: vkseg is faster), the
+median of the ratios of neighbours. Two operators are timed where they are used, by the device's time stamps: the matmul
+of [grid^2, C] x [C, C] behind the first global attention (its neighbours: PyTorch's, and the BLAS of numpy, OpenBLAS in
+its wheels), and that attention.
 
   vksegdev synth TABLE.tsv -o sam.safetensors      # or any SAM checkpoint in f32
   tools/python/compare_torch.py -m sam.safetensors
@@ -24,8 +25,8 @@ from measure import Profile, row, test_image, timed
 def difference(what, got, peer, wanted, tolerance):
     """got: vkseg's, which must be right; peer: PyTorch's in float32; wanted: PyTorch's in float64."""
     error, its_error = (float(np.abs(x - wanted).max() / np.abs(wanted).max()) for x in (got, peer))
-    print(f"{what}: largest difference from PyTorch in float64 {error:.1e} of the largest value (at most {tolerance:.0e}); "
-          f"PyTorch's timed float32 path: {its_error:.1e}", flush=True)
+    print(f"{what}: largest difference from PyTorch in float64 {error:.1e} of the largest value (at most "
+          f"{tolerance:.0e}); PyTorch's timed float32 path: {its_error:.1e}", flush=True)
     if not error <= tolerance:
         raise SystemExit(f"the {what}s differ: no times are printed")
 
@@ -37,7 +38,8 @@ def check(session, model, image, box):
     exact = sam_torch.Sam(sam_torch.double_of(model.t))
     wanted = exact.encode(image)
     difference("embedding", session.embedding(), embedding.numpy(), wanted.numpy(), 1e-4)
-    difference("mask", session.decode(box), model.decode(embedding, box).numpy(), exact.decode(wanted, box).numpy(), 1e-3)
+    difference("mask", session.decode(box), model.decode(embedding, box).numpy(), exact.decode(wanted, box).numpy(),
+               1e-3)
     return embedding
 
 
@@ -82,7 +84,8 @@ def main():
     profile = Profile()
     model = sam_torch.Sam(sam_torch.read_safetensors(args.model))
     session = vkseg_c.Session(args.library, args.model, args.device, "profile=1", profile)
-    print(f"{session.device()}; PyTorch {torch.__version__}, {args.threads} threads, {torch.backends.cpu.get_cpu_capability()}")
+    print(f"{session.device()}; PyTorch {torch.__version__}, {args.threads} threads, "
+          f"{torch.backends.cpu.get_cpu_capability()}")
     image, box = test_image(model.side), (0.2 * model.side, 0.15 * model.side, 0.6 * model.side, 0.5 * model.side)
     wanted = check(session, model, image, box)
     decodes = [(timed(lambda: session.decode(box))[1:], timed(lambda: model.decode(wanted, box))[1:])
