@@ -16,12 +16,17 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("state", type=pathlib.Path)
     parser.add_argument("out", type=pathlib.Path)
-    parser.add_argument("--before", default="", help="what the run began with, for the metadata")
+    parser.add_argument("--earlier", type=pathlib.Path, help="a state of the same run whose weights are mixed in")
+    parser.add_argument("--share", type=float, default=0.2, help="of the earlier weights (default: %(default)s)")
     args = parser.parse_args()
     state = torch.load(args.state, weights_only=True)
     config = Config()
     model = Sam(config)
-    model.load_state_dict(state["average"])
+    weights = state["average"]
+    if args.earlier:
+        earlier = torch.load(args.earlier, weights_only=True)["average"]
+        weights = {name: args.share * earlier[name] + (1 - args.share) * value for name, value in weights.items()}
+    model.load_state_dict(weights)
     tensors = {name: value.to(torch.float16).contiguous() for name, value in model.state_dict().items()}
     # Positions reach tens of radians: 16 bits would move every prompt.
     matrix = "prompt_encoder.pe_layer.positional_encoding_gaussian_matrix"
@@ -36,8 +41,7 @@ def main():
         "preprocessing": f"Pillow bilinear, longest side to {config.side}, ImageNet mean and deviation, zeros right and "
                          "below",
         "training": f"{state['steps']} steps in {state['spent'] / 60:.0f} minutes on synthetic CT-like, MR-like, "
-                    "ultrasound-like and microscopy-like images of tools/demo-model; no other image was used" +
-                    (f"; {args.before}" if args.before else ""),
+                    "ultrasound-like and microscopy-like images of tools/demo-model; no other image was used",
         "use": "demonstration and research only, not a medical device",
     }
     args.out.parent.mkdir(parents=True, exist_ok=True)
