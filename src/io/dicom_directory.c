@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Components of up to 8 characters, up to 8 of them, between backslashes; writers use lower case, too. */
+/* Components between backslashes. Writers exceed the standard's 8 characters and 8 components, and use lower case. */
 static bool is_plain(const char *name)
 {
     static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_";
@@ -72,12 +72,8 @@ bool dicom_is_directory(const char *path)
 {
     static const char mark[] = "\x02\x00\x02\x00UI", class[] = "1.2.840.10008.1.3.10";
     unsigned char head[512];
-    FILE *file = fopen(path, "rb");
-    if (!file)
-        return false;
-    const size_t got = fread(head, 1, sizeof head, file);
-    fclose(file);
-    for (size_t at = 132; got >= 132 && memcmp(head + 128, "DICM", 4) == 0 && at + 8 + sizeof class - 1 <= got; at++)
+    const size_t got = dicom_read_head(path, head, sizeof head);
+    for (size_t at = DICOM_HEAD; at + 8 + sizeof class - 1 <= got; at++)
         if (memcmp(head + at, mark, 6) == 0)
             return memcmp(head + at + 8, class, sizeof class - 1) == 0;
     return false;

@@ -42,15 +42,20 @@ static vks_status refuse(const char *path, enum dicom_result result, const char 
     return vks_fail(VKS_ERR_CORRUPT, "%s: %s", path, message);
 }
 
-static bool has_signature(const char *path)
+size_t dicom_read_head(const char *path, unsigned char *head, size_t size)
 {
-    unsigned char head[132];
     FILE *file = fopen(path, "rb");
     if (!file)
-        return false;
-    const size_t got = fread(head, 1, sizeof head, file);
+        return 0;
+    const size_t got = fread(head, 1, size, file);
     fclose(file);
-    return got == sizeof head && memcmp(head + 128, "DICM", 4) == 0;
+    return got >= DICOM_HEAD && memcmp(head + DICOM_HEAD - 4, "DICM", 4) == 0 ? got : 0;
+}
+
+static bool has_signature(const char *path)
+{
+    unsigned char head[DICOM_HEAD];
+    return dicom_read_head(path, head, sizeof head) > 0;
 }
 
 bool dicom_recognise(const char *path)

@@ -26,6 +26,10 @@ void dicom_close_folder(struct dicom_folder *folder);
 /* Appends a file, to be read with the others. Errors: CORRUPT (too many), HOST_MEMORY. */
 vks_status dicom_add_path(struct dicom_folder *folder, const char *path);
 
+/* The first bytes of a file, at least DICOM_HEAD: how many there are, 0 when they are not those of a DICOM file. */
+enum { DICOM_HEAD = 132 };
+size_t dicom_read_head(const char *path, unsigned char *head, size_t size);
+
 /* dicom_directory.c: is this a DICOMDIR; appends the images it lists. Errors: CORRUPT (damaged, a name that leads away, a file
  * that is not there), HOST_MEMORY. */
 bool dicom_is_directory(const char *path);

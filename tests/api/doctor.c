@@ -4,17 +4,16 @@
 #include "api/handles.h"
 #include "base/store.h"
 #include "gpu/device.h"
+#include "support/folder.h"
 #include "vkseg/vkseg_measure.h"
 
 #include <unistd.h>
-
-static char folder[64];
 
 static vks_context *open_context(const char *tune)
 {
     char options[160];
     vks_context *context = NULL;
-    snprintf(options, sizeof options, "cache=%s,tune=%s", folder, tune);
+    snprintf(options, sizeof options, "cache=%s,tune=%s", test_folder, tune);
     const vks_context_params params = { .struct_size = sizeof params, .options = options };
     assert_ok(vks_context_create(&params, &context));
     return context;
@@ -24,7 +23,7 @@ static void keep(const vks_context *context, const char *kind, const char *text)
 {
     char name[64];
     snprintf(name, sizeof name, "%s-%016llx", kind, (unsigned long long)vkr_device_key(context->device));
-    assert_true(vkr_store_write(folder, name, vkr_device_key(context->device), text, strlen(text)));
+    assert_true(vkr_store_write(test_folder, name, vkr_device_key(context->device), text, strlen(text)));
 }
 
 static bool is_kept(const vks_context *context, const char *kind)
@@ -33,7 +32,7 @@ static bool is_kept(const vks_context *context, const char *kind)
     void *data;
     size_t size;
     snprintf(name, sizeof name, "%s-%016llx", kind, (unsigned long long)vkr_device_key(context->device));
-    bool there = vkr_store_read(folder, name, vkr_device_key(context->device), &data, &size);
+    bool there = vkr_store_read(test_folder, name, vkr_device_key(context->device), &data, &size);
     free(data);
     return there;
 }
@@ -120,21 +119,6 @@ static void quarantines(void **state)
     }
 }
 
-static int make_folder(void **state)
-{
-    (void)state;
-    snprintf(folder, sizeof folder, "/tmp/vkseg-doctor-XXXXXX");
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-    char command[128];
-    (void)state;
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    return system(command);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -142,5 +126,5 @@ int main(void)
         cmocka_unit_test(sets_wrong_kernels_aside),
         cmocka_unit_test(quarantines),
     };
-    return cmocka_run_group_tests_name("doctor", tests, make_folder, remove_folder);
+    return cmocka_run_group_tests_name("doctor", tests, test_make_folder, test_remove_folder);
 }

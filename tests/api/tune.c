@@ -6,11 +6,10 @@
 #include "gpu/device.h"
 #include "graph/params.h"
 #include "ops.h"
+#include "support/folder.h"
 #include "vkseg/vkseg_measure.h"
 
 #include <unistd.h>
-
-static char folder[64];
 
 enum { SIDE = 256 };
 
@@ -18,7 +17,7 @@ static vks_context *open_context(const char *rest)
 {
     char options[300];
     vks_context *context = NULL;
-    snprintf(options, sizeof options, "%s%scache=%s,%s", test_options(), *test_options() ? "," : "", folder, rest);    /* the last wins */
+    snprintf(options, sizeof options, "%s%scache=%s,%s", test_options(), *test_options() ? "," : "", test_folder, rest);    /* the last wins */
     const vks_context_params params = { .struct_size = sizeof params, .device = test_device(), .options = options };
     assert_ok(vks_context_create(&params, &context));
     return context;
@@ -73,7 +72,7 @@ static bool has_times(const vks_context *context)
     void *data;
     size_t size;
     times_name(context, name);
-    bool there = vkr_store_read(folder, name, vkr_device_key(context->device), &data, &size);
+    bool there = vkr_store_read(test_folder, name, vkr_device_key(context->device), &data, &size);
     free(data);
     return there;
 }
@@ -120,7 +119,7 @@ static void corrupt_file(void **state)
     tiny_need();
     vks_context *context = open_context("caps=-cpu,tune=table");
     times_name(context, name);
-    snprintf(path, sizeof path, "%s/%s", folder, name);
+    snprintf(path, sizeof path, "%s/%s", test_folder, name);
     vks_context_destroy(&context);
     FILE *file = fopen(path, "wb");
     assert_non_null(file);
@@ -151,28 +150,13 @@ static void costs_nothing(void **state)
         }
         char name[64];
         times_name(context, name);
-        vkr_store_remove(folder, name);
+        vkr_store_remove(test_folder, name);
         run_matmul(context);
         assert_null(context->target.tuning);
         assert_refused(VKS_ERR_ARGUMENT, "no choice", vks_context_choice(context, 0, &choice));
         assert_false(has_times(context));
         vks_context_destroy(&context);
     }
-}
-
-static int make_folder(void **state)
-{
-    (void)state;
-    snprintf(folder, sizeof folder, "/tmp/vkseg-tune-XXXXXX");
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-    char command[128];
-    (void)state;
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    return system(command);
 }
 
 int main(void)
@@ -182,5 +166,5 @@ int main(void)
         cmocka_unit_test(corrupt_file),
         cmocka_unit_test(costs_nothing),
     };
-    return test_verdict(cmocka_run_group_tests_name("tune", tests, make_folder, remove_folder));
+    return test_verdict(cmocka_run_group_tests_name("tune", tests, test_make_folder, test_remove_folder));
 }

@@ -11,23 +11,7 @@
 
 #include "base/mem.h"
 #include "base/store.h"
-
-static char root[64];
-
-static int make_root(void **state)
-{
-    (void)state;
-    snprintf(root, sizeof root, "/tmp/vkseg-store-XXXXXX");
-    return mkdtemp(root) ? 0 : -1;
-}
-
-static int remove_root(void **state)
-{
-    char command[128];
-    (void)state;
-    snprintf(command, sizeof command, "rm -rf '%s'", root);
-    return system(command);
-}
+#include "support/folder.h"
 
 static void gives_back(void **state)
 {
@@ -35,7 +19,7 @@ static void gives_back(void **state)
     void *data;
     size_t size;
     (void)state;
-    snprintf(folder, sizeof folder, "%s/deep/er", root);
+    snprintf(folder, sizeof folder, "%s/deep/er", test_folder);
     assert_false(vkr_store_read(folder, "a", 7, &data, &size));
     assert_true(vkr_store_write(folder, "a", 7, "hello", 5));
     assert_true(vkr_store_read(folder, "a", 7, &data, &size));
@@ -78,25 +62,25 @@ static void refuses_what_is_damaged(void **state)
     void *data;
     size_t size;
     (void)state;
-    assert_true(vkr_store_write(root, "b", 1, "some bytes", 10));
-    snprintf(path, sizeof path, "%s/b", root);
+    assert_true(vkr_store_write(test_folder, "b", 1, "some bytes", 10));
+    snprintf(path, sizeof path, "%s/b", test_folder);
     size_t length = slurp(path, whole);
     for (size_t bit = 0; bit < 8 * length; bit++) {
         memcpy(damaged, whole, length);
         damaged[bit / 8] ^= (unsigned char)(1u << bit % 8);
         spill(path, damaged, length);
-        assert_false(vkr_store_read(root, "b", 1, &data, &size));
+        assert_false(vkr_store_read(test_folder, "b", 1, &data, &size));
         assert_null(data);
     }
     for (size_t cut = 0; cut < length; cut++) {
         spill(path, whole, cut);
-        assert_false(vkr_store_read(root, "b", 1, &data, &size));
+        assert_false(vkr_store_read(test_folder, "b", 1, &data, &size));
     }
     whole[length] = 0;
     spill(path, whole, length + 1);
-    assert_false(vkr_store_read(root, "b", 1, &data, &size));
+    assert_false(vkr_store_read(test_folder, "b", 1, &data, &size));
     spill(path, whole, length);
-    assert_true(vkr_store_read(root, "b", 1, &data, &size));
+    assert_true(vkr_store_read(test_folder, "b", 1, &data, &size));
     vkr_free(data);
 }
 
@@ -110,10 +94,10 @@ static void survives_bad_places(void **state)
     long_name[sizeof long_name - 1] = '\0';
     assert_false(vkr_store_write("", "a", 1, "x", 1));
     assert_false(vkr_store_read("", "a", 1, &data, &size));
-    assert_false(vkr_store_write(root, long_name, 1, "x", 1));
+    assert_false(vkr_store_write(test_folder, long_name, 1, "x", 1));
     assert_false(vkr_store_write("/dev/null/x", "a", 1, "x", 1));
-    assert_true(vkr_store_write(root, "file", 1, "x", 1));
-    snprintf(long_name, sizeof long_name, "%s/file", root);
+    assert_true(vkr_store_write(test_folder, "file", 1, "x", 1));
+    snprintf(long_name, sizeof long_name, "%s/file", test_folder);
     assert_false(vkr_store_write(long_name, "a", 1, "x", 1));    /* a file where a folder should be */
 }
 
@@ -132,5 +116,5 @@ int main(void)
         cmocka_unit_test(survives_bad_places),
         cmocka_unit_test(hashes),
     };
-    return cmocka_run_group_tests_name("store", tests, make_root, remove_root);
+    return cmocka_run_group_tests_name("store", tests, test_make_folder, test_remove_folder);
 }

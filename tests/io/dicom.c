@@ -298,15 +298,21 @@ static void reads_and_refuses(void **state)
     assert_true(count >= 30);
 }
 
+/* The bytes of the first file of the first case, which is unpacked. */
+static unsigned char *read_first(struct record *record, size_t *size)
+{
+    const unsigned char *at = NULL;
+    assert_true(next(&at, record));
+    return read_whole(record->first, size);
+}
+
 /* Whatever is missing at the end of a file, it is refused or read, never more. */
 static void survives_cut_files(void **state)
 {
     (void)state;
     struct record record;
-    const unsigned char *at = NULL;
-    assert_true(next(&at, &record));
     size_t size;
-    unsigned char *bytes = read_whole(record.first, &size);
+    unsigned char *bytes = read_first(&record, &size);
     for (size_t keep = 0; keep < size; keep += 13) {
         const char *path = scratch("cut.dcm");
         FILE *file = fopen(path, "wb");
@@ -338,10 +344,8 @@ static void refuses_32_bits(void **state)
 {
     (void)state;
     struct record record;
-    const unsigned char *at = NULL;
-    assert_true(next(&at, &record));
     size_t size;
-    unsigned char *bytes = read_whole(record.first, &size);
+    unsigned char *bytes = read_first(&record, &size);
     unsigned char *rows = find_short(bytes, size, 0x10), *columns = find_short(bytes, size, 0x11);
     unsigned char *side = rows[0] % 2 == 0 ? rows : columns;
     assert_int_equal(side[0] % 2, 0);

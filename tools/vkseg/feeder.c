@@ -45,24 +45,9 @@ static int report(void *user, double fraction, const char *stage)
 static vks_status make(struct feeder *feeder, uint32_t slice, vks_embedding **out, int *was_encoded)
 {
     const struct feeder_params *params = &feeder->params;
-    char sha256[65];
     vks_image image;
-    *was_encoded = 0;
     vks_status status = params->image(params->user, slice, feeder->buffer, &image);
-    if (!status && params->shelf->folder) {
-        status = vks_image_sha256(&image, sha256);
-        *out = status ? NULL : shelf_take(params->shelf, sha256);
-        if (status || *out)
-            return status;
-    }
-    if (!status)
-        status = vks_session_set_image(feeder->session, &image);
-    if (!status)
-        status = vks_session_get_embedding(feeder->session, out);
-    *was_encoded = !status;
-    if (!status)
-        shelf_put(params->shelf, *out);
-    return status;
+    return status ? status : shelf_embed(params->shelf, feeder->session, &image, out, was_encoded);
 }
 
 static void *work(void *user)

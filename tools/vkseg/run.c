@@ -86,29 +86,18 @@ static int check_origin(const struct settings *settings, const struct input *inp
     return code;
 }
 
-/* From the shelf, or by the encoder and onto the shelf. */
+/* By the encoder, unless the shelf has what it would make. */
 static vks_status set_image(struct run *run, const vks_image *image)
 {
-    char sha256[65];
     vks_embedding *embedding = NULL;
-    vks_status status = VKS_OK;
-    if (run->shelf.folder) {
-        status = vks_image_sha256(image, sha256);
-        if (!status)
-            embedding = shelf_take(&run->shelf, sha256);
-        if (!status && embedding) {
-            status = vks_session_set_embedding(run->session, embedding);
-            vks_embedding_free(&embedding);
-            return status;
-        }
+    if (!run->shelf.folder) {
+        vks_status status = vks_session_set_image(run->session, image);
+        run->was_encoded = !status;
+        return status;
     }
-    if (!status)
-        status = vks_session_set_image(run->session, image);
-    run->was_encoded = !status;
-    if (!status && run->shelf.folder)
-        status = vks_session_get_embedding(run->session, &embedding);
-    if (!status && embedding)
-        shelf_put(&run->shelf, embedding);
+    vks_status status = shelf_embed(&run->shelf, run->session, image, &embedding, &run->was_encoded);
+    if (!status && !run->was_encoded)
+        status = vks_session_set_embedding(run->session, embedding);
     vks_embedding_free(&embedding);
     return status;
 }

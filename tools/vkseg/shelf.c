@@ -102,6 +102,26 @@ void shelf_put(struct shelf *shelf, const vks_embedding *embedding)
         snprintf(shelf->warning, sizeof shelf->warning, "%.300s; nothing more is kept in this run", vks_last_error());
 }
 
+vks_status shelf_embed(struct shelf *shelf, vks_session *session, const vks_image *image, vks_embedding **out,
+                       int *was_encoded)
+{
+    char sha256[65];
+    *was_encoded = 0;
+    *out = NULL;
+    vks_status status = shelf->folder ? vks_image_sha256(image, sha256) : VKS_OK;
+    if (!status && shelf->folder)
+        *out = shelf_take(shelf, sha256);
+    if (status || *out)
+        return status;
+    status = vks_session_set_image(session, image);
+    *was_encoded = !status;
+    if (!status)
+        status = vks_session_get_embedding(session, out);
+    if (!status)
+        shelf_put(shelf, *out);
+    return status;
+}
+
 void shelf_warn(struct shelf *shelf)
 {
     if (*shelf->warning)

@@ -29,6 +29,11 @@ vks_embedding *shelf_take(struct shelf *shelf, const char *image_sha256);
 /* Keeps it. A folder that cannot be written to is given up. */
 void shelf_put(struct shelf *shelf, const vks_embedding *embedding);
 
+/* The embedding of an image: from the shelf, or by the session's encoder and onto the shelf; freed with
+ * vks_embedding_free. Also without a folder. *was_encoded: the session holds the image. */
+vks_status shelf_embed(struct shelf *shelf, vks_session *session, const vks_image *image, vks_embedding **out,
+                       int *was_encoded);
+
 /* Says what went wrong with the folder, if anything did; the run itself is none the worse. */
 void shelf_warn(struct shelf *shelf);
 
