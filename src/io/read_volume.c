@@ -106,6 +106,17 @@ static vks_status read_kind(const char *path, struct stream *stream, const vks_i
     return kind == KIND_NPZ ? read_zip(path, stream, out) : text_read(stream, path, kind == KIND_NRRD, out);
 }
 
+/* By its signature, unless the file begins as another kind: four bytes at 128 can stand anywhere, such as in the voxel
+ * size of a NIfTI-2 header. */
+static bool is_dicom(const char *path)
+{
+    struct stat found;
+    enum kind kind = KIND_UNKNOWN;
+    if (!dicom_recognise(path))
+        return false;
+    return stat(path, &found) != 0 || !S_ISREG(found.st_mode) || look(path, NULL, &kind) != VKS_OK || kind == KIND_UNKNOWN;
+}
+
 /* A DICOM file or folder by its path, anything else from the stream, which is closed whatever happens. */
 static vks_status read_any(const char *path, struct stream *stream, const vks_io_volume_params *params, vks_io_volume *out)
 {
@@ -126,7 +137,7 @@ vks_status vks_io_read_volume(const char *path, const vks_io_volume_params *para
 {
     struct stream stream;
     VKS_REQUIRE(out, VKS_ERR_ARGUMENT, "vks_io_read_volume: out must not be NULL");
-    if (path && dicom_recognise(path))
+    if (path && is_dicom(path))
         return read_any(path, NULL, params, out);
     VKS_TRY(stream_open(&stream, path));
     return read_any(path, &stream, params, out);

@@ -125,7 +125,7 @@ static void writes_labels_of_strangers(void **state)
 
 /* ---- headers that lie ---- */
 
-enum { DIM = 40, TYPE = 70, PIXDIM = 76, OFFSET = 108, SLOPE = 112, INTER = 116, QFORM = 252, SFORM = 254, QUATERNION = 256,
+enum { DIM = 40, TYPE = 70, PIXDIM = 76, OFFSET = 108, SLOPE = 112, INTER = 116, CAL_MIN = 128, QFORM = 252, SFORM = 254, QUATERNION = 256,
        ROWS = 280, MAGIC = 344 };
 
 static void put_short(unsigned char *at, int value)
@@ -290,12 +290,30 @@ static void says_what_is_unknown(void **state)
     vks_io_volume_free(&volume);
 }
 
+/* A field may happen to hold the four bytes by which DICOM is known; the fuzzer found such a voxel size. */
+static void is_no_dicom(void **state)
+{
+    (void)state;
+    unsigned char file[360];
+    vks_io_volume volume;
+    make_good(file);
+    memcpy(file + CAL_MIN, "DICM", 4);
+    const char *path = scratch("cal_min.nii");
+    write_whole(path, file, sizeof file);
+    assert_int_equal(vks_io_is_volume(path), 1);
+    assert_ok(vks_io_read_volume(path, NULL, &volume));
+    assert_string_equal(volume.format, "nifti-1");
+    vks_io_volume_free(&volume);
+    remove(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_as_nibabel_does), cmocka_unit_test(writes_labels_in_place),
         cmocka_unit_test(writes_labels_of_strangers), cmocka_unit_test(refuses_dimensions), cmocka_unit_test(refuses_fields),
         cmocka_unit_test(refuses_short_files), cmocka_unit_test(asks_which_volume), cmocka_unit_test(says_what_is_unknown),
+        cmocka_unit_test(is_no_dicom),
     };
     return cmocka_run_group_tests_name("nifti", tests, open_pack, close_pack);
 }

@@ -45,6 +45,14 @@ static inline const char *scratch(const char *name)
     return path;
 }
 
+static inline void write_whole(const char *path, const void *bytes, size_t size)
+{
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, size, file), size);
+    assert_int_equal(fclose(file), 0);
+}
+
 static inline unsigned char *read_whole(const char *path, size_t *size)
 {
     FILE *file = fopen(path, "rb");
