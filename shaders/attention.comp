@@ -1,7 +1,10 @@
 #version 450
 // O = softmax(scale Q Kᵀ + rel) V, portable: one query row per invocation, keys in shared-memory tiles, running maximum.
 // rel [B, H, Nq, grid_h + grid_w] holds q·Rh per grid row, then q·Rw per grid column; with BIAS it is [H, Nq, Nk], per key.
+// llvmpipe leaves all loops of an invocation, without a word, when they have gone round 65535 times together. So the
+// loops over d go round once for STEP elements, and 4096 keys of any width stay below.
 #extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
 //! variant d16 D=16
 //! variant d32 D=32
 //! variant d64 D=64
@@ -34,6 +37,12 @@ layout(binding = 1) readonly buffer K { float k[]; };
 layout(binding = 2) readonly buffer V { float v[]; };
 layout(binding = 3) writeonly buffer O { float o[]; };
 #endif
+#if D < 32
+#define STEP D
+#else
+#define STEP 32
+#endif
+#define EACH_D for (uint first = 0u; first < D; first += STEP) [[unroll]] for (uint i = 0u; i < STEP; i++)
 shared float ks[ATTENTION_KEYS][D], vs[ATTENTION_KEYS][D];
 
 void main()
@@ -59,8 +68,8 @@ void main()
         barrier();
         for (uint key = 0u; key < count; key++) {
             float s = 0.0;
-            for (uint i = 0u; i < D; i++)
-                s += query[i] * ks[key][i];
+            EACH_D
+                s += query[first + i] * ks[key][first + i];
 #ifdef REL
             uint at = ((batch * a.heads + head) * a.queries + min(row, a.queries - 1u)) * (a.grid_h + a.grid_w);
             s += rel[at + (k0 + key) / a.grid_w] + rel[at + a.grid_h + (k0 + key) % a.grid_w];
@@ -71,8 +80,8 @@ void main()
             float higher = max(top, s), shrink = exp(top - higher), p = exp(s - higher);
             total = total * shrink + p;
             top = higher;
-            for (uint i = 0u; i < D; i++)
-                sum[i] = sum[i] * shrink + p * vs[key][i];
+            EACH_D
+                sum[first + i] = sum[first + i] * shrink + p * vs[key][first + i];
         }
     }
     if (!live)

@@ -104,6 +104,13 @@ static const struct op_case cases[] = {
       .in = { IN(2, 17, 48), IN(1, 41, 48), IN(1, 41, 48), IN(3, 17, 41) }, .count = 4, .reduction = 64 },
     { .name = "a bias of 50, heads of 80", .params = CALL(.heads = 2, .head_dim = 80, .scale = 0.1f),
       .in = { IN(1, 33, 160), IN(1, 31, 160), IN(1, 31, 160), WIDE(50, 2, 33, 31) }, .count = 4, .reduction = 1u << 20 },
+    /* llvmpipe leaves all loops of an invocation after 65535 rounds together, without a word. */
+    { .name = "4096 keys, heads of 96", .params = CALL(.heads = 1, .head_dim = 96, .scale = 0.3f),
+      .in = { IN(1, 3, 96), IN(1, 4096, 96), IN(1, 4096, 96), NONE_, NONE_ }, .count = 5, .reduction = 4096 },
+    { .name = "9001 keys, heads of 16", .params = CALL(.heads = 1, .head_dim = 16, .scale = 0.3f),
+      .in = { IN(1, 2, 16), IN(1, 9001, 16), IN(1, 9001, 16), NONE_, NONE_ }, .count = 5, .reduction = 9001 },
+    FUSED("grid 24x31, heads of 64", 1, 64, 24, 31, IN(1, 744, 192)),
+    BIASED("a bias, 600 keys, heads of 128", 1, 128, 600, IN(1, 600, 384)),
     FUSED("windows of ViT-B", 12, 64, 14, 14, IN(2, 196, 2304)),
 };
 
