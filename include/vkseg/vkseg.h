@@ -118,7 +118,8 @@ typedef struct vks_model_info {
     uint64_t memory_f32;        /* estimated bytes of device memory, weights and activations */
     uint64_t memory_f16;
     uint32_t memory;            /* slices it attends to besides prompted ones (vks_tracker); 0: it has no memory */
-    uint32_t reusable;          /* 1: an embedding holds all that the decoder reads (vks_session_set_embedding takes it) */
+    uint32_t reusable;          /* 1: vks_session_set_embedding takes what vks_session_get_embedding gave; 0: examples or a
+                                   whole volume go in */
 } vks_model_info;
 
 /* Loads a checkpoint (.safetensors, .pth, .pt, or a Keras model.json with its weight files beside it), or generates the model that "synthetic:NAME[:SEED]" names (random weights
@@ -268,13 +269,26 @@ VKS_API void vks_region_mask(const vks_regions *regions, uint32_t index, uint8_t
 
 /* ---- embeddings: the encoder's result, to be kept and re-used -------------------------------------------------- */
 
+/* One more result of the encoder that the decoder reads. */
+typedef struct vks_feature_map {
+    char name[32];                      /* "high_0" */
+    uint32_t channels, height, width;
+    const float *data;                  /* [channels, height, width] */
+} vks_feature_map;
+
+/* All that the decoder reads of an image, in one block that vks_embedding_free frees; a program that makes one itself
+ * keeps the arrays alive during the call they are given to. sam2 and medsam2 have two maps more, in this order: "high_0"
+ * [channels / 8, 4 * height, 4 * width] and "high_1" [channels / 4, 2 * height, 2 * width]; other families have none. */
 typedef struct vks_embedding {
+    size_t struct_size;                 /* sizeof(vks_embedding) */
     uint32_t channels, height, width;   /* of the feature map */
     uint32_t image_width, image_height; /* of the original image: prompts stay in its pixels */
     char family[32];                    /* the family that made it */
     char model_sha256[65];              /* of the checkpoint that made it; "" if unknown */
     char image_sha256[65];              /* of width, height, channels and the 8-bit pixels; "" if unknown */
     const float *data;                  /* [channels, height, width] */
+    uint32_t more_count;
+    const vks_feature_map *more;        /* [more_count] */
 } vks_embedding;
 
 /* What an embedding of this image will have as image_sha256, without encoding it. Errors: ARGUMENT, HOST_MEMORY. */
@@ -284,8 +298,9 @@ VKS_API vks_status vks_image_sha256(const vks_image *image, char hex[65]);
 VKS_API vks_status vks_session_get_embedding(vks_session *session, vks_embedding **out);
 VKS_API void vks_embedding_free(vks_embedding **embedding);
 
-/* Uses a kept embedding instead of running the encoder. Exact: get, set and predict give bit-identical masks.
- * Errors: ARGUMENT when its shape or family is not this model's. */
+/* Uses a kept embedding instead of running the encoder; it is not used after the call. Exact: get, set and predict give
+ * bit-identical masks. Errors: ARGUMENT when its family is not this model's, or its maps are not those that the decoder
+ * reads. */
 VKS_API vks_status vks_session_set_embedding(vks_session *session, const vks_embedding *embedding);
 
 /* A named tensor of the image encoder, channels last. */

@@ -58,8 +58,8 @@ VKS_API vks_status vks_io_write_regions(const char *path, const vks_regions *reg
 VKS_API vks_status vks_io_write_regions_overlay(const char *path, const vks_image *image, const vks_regions *regions,
                                                 int overwrite);
 
-/* Embeddings. .npy holds the float32 array [C, H, W] alone; .safetensors holds it with image size, family and hashes and
- * is what vks_io_read_embedding accepts. */
+/* Embeddings. .npy holds the float32 array `data`, [C, H, W], alone; .safetensors holds all maps ("embedding" and the names
+ * of the others) with image size, family and hashes and is what vks_io_read_embedding accepts. */
 VKS_API vks_status vks_io_write_embedding(const char *path, const vks_embedding *embedding, int overwrite);
 VKS_API vks_status vks_io_write_layer(const char *path, const vks_layer *layer, int overwrite);     /* .npy */
 VKS_API vks_status vks_io_read_embedding(const char *path, vks_embedding **out);    /* vks_embedding_free */

@@ -187,7 +187,7 @@ static vks_status describe(const struct network *network, const struct weights *
     info.accepts = network->family->accepts;
     info.parameters = network->parameters;
     info.memory = network->bank.width ? network->bank.frames - 1 : 0;
-    info.reusable = !network->family->label && !network->family->support && network->feature_count == 1;
+    info.reusable = !network->family->label && !network->family->support;
     info.encoder_gmac = network->encoder_gmac;
     info.decoder_gmac = network->decoder_gmac;
     VKS_TRY(model_estimate(network, target, false, &info.memory_f32));

@@ -1,6 +1,6 @@
-/* embedding_file.c: an embedding as .npy (the array alone) or .safetensors (with all that is needed to use it again):
- * 8 bytes of header length, a JSON header, then one float32 tensor "embedding" [C, H, W]. Only the header is trusted with
- * memory, and it at most 64 KiB, so a checkpoint of gigabytes is turned away at once. */
+/* embedding_file.c: an embedding as .npy (the first map alone) or .safetensors (with all that is needed to use it again):
+ * 8 bytes of header length, a JSON header, then the float32 tensors [C, H, W] in the header's order, "embedding" first.
+ * Only the header is trusted with memory, and it at most 64 KiB, so a checkpoint of gigabytes is turned away at once. */
 #include "io/io.h"
 
 #include "base/mem.h"
@@ -10,19 +10,37 @@
 #include <jansson.h>
 #include <string.h>
 
-enum { HEADER_LIMIT = 1 << 16 };
+enum { HEADER_LIMIT = 1 << 16, MOST_MAPS = 8 };
 #define FORMAT "vkseg embedding 1"
+
+static vks_feature_map map_of(const vks_embedding *embedding, uint32_t index)
+{
+    if (index > 0)
+        return embedding->more[index - 1];
+    return (vks_feature_map){ "embedding", embedding->channels, embedding->height, embedding->width, embedding->data };
+}
+
+static size_t bytes_of(const vks_feature_map *map)
+{
+    return (size_t)map->channels * map->height * map->width * sizeof(float);
+}
 
 static vks_status check(const vks_embedding *embedding)
 {
     VKS_REQUIRE(embedding && embedding->data, VKS_ERR_ARGUMENT, "there is no embedding to write (NULL)");
-    VKS_REQUIRE(embedding->channels && embedding->height && embedding->width, VKS_ERR_ARGUMENT, "the embedding is empty");
+    VKS_REQUIRE(embedding->struct_size == sizeof *embedding, VKS_ERR_ARGUMENT,
+                "vks_embedding.struct_size is %zu; set it to sizeof(vks_embedding), which is %zu in this version",
+                embedding->struct_size, sizeof *embedding);
+    VKS_REQUIRE(embedding->more_count < MOST_MAPS && (embedding->more || !embedding->more_count), VKS_ERR_ARGUMENT,
+                "the embedding has a list of %u more maps; at most %d can be written", embedding->more_count,
+                MOST_MAPS - 1);
+    for (uint32_t i = 0; i <= embedding->more_count; i++) {
+        const vks_feature_map map = map_of(embedding, i);
+        VKS_REQUIRE(map.data && bytes_of(&map) > 0, VKS_ERR_ARGUMENT, "the embedding is empty");
+        VKS_REQUIRE(*map.name && memchr(map.name, '\0', sizeof map.name), VKS_ERR_ARGUMENT,
+                    "a map of the embedding has no name, or one that does not end");
+    }
     return VKS_OK;
-}
-
-static size_t bytes_of(const vks_embedding *embedding)
-{
-    return (size_t)embedding->channels * embedding->height * embedding->width * sizeof(float);
 }
 
 /* Length, then the header padded with spaces so that the data begins at a multiple of 8. */
@@ -37,20 +55,39 @@ static vks_status put_header(struct io_output *output, const char *header)
     return io_put(output, "       ", padded - length);
 }
 
-static char *make_header(const vks_embedding *embedding)
+static json_t *describe(const vks_embedding *embedding)
 {
     char width[16], height[16];
     snprintf(width, sizeof width, "%u", embedding->image_width);
     snprintf(height, sizeof height, "%u", embedding->image_height);
-    json_t *header = json_pack("{s:{s:s, s:s, s:s, s:s, s:s, s:s}, s:{s:s, s:[I,I,I], s:[I,I]}}", "__metadata__",
-                               "format", FORMAT, "family", embedding->family, "model_sha256", embedding->model_sha256,
-                               "image_sha256", embedding->image_sha256, "image_width", width, "image_height", height,
-                               "embedding", "dtype", "F32", "shape", (json_int_t)embedding->channels,
-                               (json_int_t)embedding->height, (json_int_t)embedding->width, "data_offsets", (json_int_t)0,
-                               (json_int_t)bytes_of(embedding));
-    char *text = header ? json_dumps(header, JSON_COMPACT) : NULL;
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "format", FORMAT, "family", embedding->family, "model_sha256",
+                     embedding->model_sha256, "image_sha256", embedding->image_sha256, "image_width", width,
+                     "image_height", height);
+}
+
+static vks_status make_header(const vks_embedding *embedding, char **out)
+{
+    json_t *header = json_object();
+    json_int_t begin = 0;
+    int failed = json_object_set_new(header, "__metadata__", describe(embedding));
+    *out = NULL;
+    for (uint32_t i = 0; i <= embedding->more_count && !failed; i++) {
+        const vks_feature_map map = map_of(embedding, i);
+        const json_int_t end = begin + (json_int_t)bytes_of(&map);
+        if (json_object_get(header, map.name)) {
+            json_decref(header);
+            return vks_fail(VKS_ERR_ARGUMENT, "two maps of the embedding are called \"%s\"", map.name);
+        }
+        json_t *tensor = json_pack("{s:s, s:[I,I,I], s:[I,I]}", "dtype", "F32", "shape", (json_int_t)map.channels,
+                                   (json_int_t)map.height, (json_int_t)map.width, "data_offsets", begin, end);
+        failed = json_object_set_new(header, map.name, tensor);
+        begin = end;
+    }
+    if (!failed)
+        *out = json_dumps(header, JSON_COMPACT);
     json_decref(header);
-    return text;
+    VKS_REQUIRE(*out, VKS_ERR_HOST_MEMORY, "out of memory for the header of an embedding");
+    return VKS_OK;
 }
 
 vks_status vks_io_write_embedding(const char *path, const vks_embedding *embedding, int overwrite)
@@ -64,13 +101,15 @@ vks_status vks_io_write_embedding(const char *path, const vks_embedding *embeddi
     }
     VKS_REQUIRE(io_ends_with(path, ".safetensors"), VKS_ERR_ARGUMENT,
                 "an embedding is written as .npy or .safetensors, \"%s\" is neither", path);
-    char *header = make_header(embedding);
-    VKS_REQUIRE(header, VKS_ERR_HOST_MEMORY, "out of memory for the header of an embedding");
+    char *header;
+    VKS_TRY(make_header(embedding, &header));
     vks_status status = io_output_begin(path, overwrite, &output);
     if (status == VKS_OK) {
         status = put_header(&output, header);
-        if (status == VKS_OK)
-            status = io_put(&output, embedding->data, bytes_of(embedding));
+        for (uint32_t i = 0; i <= embedding->more_count && status == VKS_OK; i++) {
+            const vks_feature_map map = map_of(embedding, i);
+            status = io_put(&output, map.data, bytes_of(&map));
+        }
         status = io_output_end(&output, status);
     }
     free(header);
@@ -110,50 +149,69 @@ static vks_status read_side(const char *path, json_t *metadata, const char *key,
     return VKS_OK;
 }
 
-static vks_status read_shape(const char *path, json_t *tensor, vks_embedding *out)
+/* What a header says. */
+struct contents {
+    vks_embedding embedding;
+    vks_feature_map maps[MOST_MAPS]; /* without data */
+    uint32_t count;
+    size_t bytes; /* of all maps */
+};
+
+static vks_status read_map(const char *path, const char *name, json_t *tensor, struct contents *out)
 {
     json_int_t shape[3], begin, end;
     const char *dtype;
-    VKS_REQUIRE(json_unpack(tensor, "{s:s, s:[I,I,I!], s:[I,I!]}", "dtype", &dtype, "shape", &shape[0], &shape[1], &shape[2],
-                            "data_offsets", &begin, &end) == 0 && strcmp(dtype, "F32") == 0,
-                VKS_ERR_CORRUPT, "%s is a damaged embedding: its tensor is not F32 of three dimensions", path);
+    VKS_REQUIRE(out->count < MOST_MAPS && strlen(name) < sizeof out->maps->name, VKS_ERR_CORRUPT,
+                "%s is a damaged embedding: a tensor too many, or its name is too long", path);
+    VKS_REQUIRE(out->count > 0 || strcmp(name, "embedding") == 0, VKS_ERR_CORRUPT,
+                "%s is a damaged embedding: its first tensor is not \"embedding\"", path);
+    VKS_REQUIRE(json_unpack(tensor, "{s:s, s:[I,I,I!], s:[I,I!]}", "dtype", &dtype, "shape", &shape[0], &shape[1],
+                            &shape[2], "data_offsets", &begin, &end) == 0 && strcmp(dtype, "F32") == 0,
+                VKS_ERR_CORRUPT, "%s is a damaged embedding: its tensor \"%s\" is not F32 of three dimensions", path,
+                name);
     for (int i = 0; i < 3; i++)
-        VKS_REQUIRE(shape[i] >= 1 && shape[i] <= 65536, VKS_ERR_CORRUPT, "%s is a damaged embedding: a dimension of %lld", path,
-                    (long long)shape[i]);
-    out->channels = (uint32_t)shape[0];
-    out->height = (uint32_t)shape[1];
-    out->width = (uint32_t)shape[2];
+        VKS_REQUIRE(shape[i] >= 1 && shape[i] <= 65536, VKS_ERR_CORRUPT,
+                    "%s is a damaged embedding: a dimension of %lld", path, (long long)shape[i]);
     const uint64_t size = (uint64_t)shape[0] * (uint64_t)shape[1] * (uint64_t)shape[2] * sizeof(float);
-    VKS_REQUIRE(begin == 0 && (uint64_t)end == size && size <= INT32_MAX, VKS_ERR_CORRUPT,
-                "%s is a damaged embedding: its shape does not fit its size", path);
+    VKS_REQUIRE(begin == (json_int_t)out->bytes && size <= INT32_MAX - out->bytes && (uint64_t)end == out->bytes + size,
+                VKS_ERR_CORRUPT, "%s is a damaged embedding: the shape of \"%s\" does not fit its size and place", path,
+                name);
+    vks_feature_map *map = &out->maps[out->count++];
+    memcpy(map->name, name, strlen(name) + 1);
+    map->channels = (uint32_t)shape[0];
+    map->height = (uint32_t)shape[1];
+    map->width = (uint32_t)shape[2];
+    out->bytes += (size_t)size;
     return VKS_OK;
 }
 
-static vks_status parse_header(const char *path, const char *text, size_t length, vks_embedding *out)
+static vks_status read_contents(const char *path, json_t *header, struct contents *out)
+{
+    vks_embedding *embedding = &out->embedding;
+    json_t *metadata = json_object_get(header, "__metadata__"), *tensor;
+    const char *format = json_string_value(json_object_get(metadata, "format")), *name;
+    VKS_REQUIRE(json_object_get(header, "embedding") && format && strcmp(format, FORMAT) == 0, VKS_ERR_CORRUPT,
+                "%s is no embedding that vkseg wrote; make one with `vkseg encode`", path);
+    VKS_TRY(copy_text(path, metadata, "family", embedding->family, sizeof embedding->family));
+    VKS_TRY(copy_text(path, metadata, "model_sha256", embedding->model_sha256, sizeof embedding->model_sha256));
+    VKS_TRY(copy_text(path, metadata, "image_sha256", embedding->image_sha256, sizeof embedding->image_sha256));
+    VKS_TRY(read_side(path, metadata, "image_width", &embedding->image_width));
+    VKS_TRY(read_side(path, metadata, "image_height", &embedding->image_height));
+    json_object_foreach (header, name, tensor)
+        if (strcmp(name, "__metadata__") != 0)
+            VKS_TRY(read_map(path, name, tensor, out));
+    return VKS_OK;
+}
+
+static vks_status parse_header(const char *path, const char *text, size_t length, struct contents *out)
 {
     json_t *header = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
-    json_t *metadata = json_object_get(header, "__metadata__"), *tensor = json_object_get(header, "embedding");
-    const char *format = json_string_value(json_object_get(metadata, "format"));
-    vks_status status = VKS_OK;
-    if (!tensor || !format || strcmp(format, FORMAT) != 0)
-        status = vks_fail(VKS_ERR_CORRUPT, "%s is no embedding that vkseg wrote; make one with `vkseg encode`", path);
-    if (status == VKS_OK)
-        status = copy_text(path, metadata, "family", out->family, sizeof out->family);
-    if (status == VKS_OK)
-        status = copy_text(path, metadata, "model_sha256", out->model_sha256, sizeof out->model_sha256);
-    if (status == VKS_OK)
-        status = copy_text(path, metadata, "image_sha256", out->image_sha256, sizeof out->image_sha256);
-    if (status == VKS_OK)
-        status = read_side(path, metadata, "image_width", &out->image_width);
-    if (status == VKS_OK)
-        status = read_side(path, metadata, "image_height", &out->image_height);
-    if (status == VKS_OK)
-        status = read_shape(path, tensor, out);
+    vks_status status = read_contents(path, header, out);
     json_decref(header);
     return status;
 }
 
-static vks_status read_header(const char *path, FILE *file, vks_embedding *out)
+static vks_status read_header(const char *path, FILE *file, struct contents *out)
 {
     unsigned char prefix[8];
     uint64_t length = 0;
@@ -171,28 +229,46 @@ static vks_status read_header(const char *path, FILE *file, vks_embedding *out)
     return status;
 }
 
-/* An embedding is one block: the struct, then the data (vks_embedding_free). */
+/* One block: struct, list of maps, data (vks_embedding_free). */
+static vks_status read_data(const char *path, FILE *file, const struct contents *contents, vks_embedding **out)
+{
+    const uint32_t more_count = contents->count - 1;
+    const size_t list = more_count * sizeof(vks_feature_map);
+    vks_embedding *made;
+    VKS_TRY(vkr_alloc(1, sizeof *made + list + contents->bytes, "an embedding", (void **)&made));
+    vks_feature_map *more = (vks_feature_map *)(made + 1);
+    float *data = (float *)(more + more_count);
+    if (fread(data, 1, contents->bytes, file) != contents->bytes || fgetc(file) != EOF) {
+        vkr_free(made);
+        return vks_fail(VKS_ERR_CORRUPT, "%s is a damaged embedding: it has not the size its header says", path);
+    }
+    *made = contents->embedding;
+    made->struct_size = sizeof *made;
+    made->channels = contents->maps[0].channels;
+    made->height = contents->maps[0].height;
+    made->width = contents->maps[0].width;
+    made->data = data;
+    made->more_count = more_count;
+    made->more = more_count ? more : NULL;
+    for (uint32_t i = 0; i < more_count; i++) {
+        data += bytes_of(&contents->maps[i]) / sizeof(float);
+        more[i] = contents->maps[i + 1];
+        more[i].data = data;
+    }
+    *out = made;
+    return VKS_OK;
+}
+
 vks_status vks_io_read_embedding(const char *path, vks_embedding **out)
 {
-    vks_embedding header = { .channels = 0 }, *made = NULL;
+    struct contents contents = { .count = 0 };
     VKS_REQUIRE(path && out, VKS_ERR_ARGUMENT, "vks_io_read_embedding: path and out must not be NULL");
     *out = NULL;
     FILE *file = fopen(path, "rb");
     VKS_REQUIRE(file, VKS_ERR_NOT_FOUND, "%s cannot be opened: %s", path, strerror(errno));
-    vks_status status = read_header(path, file, &header);
-    const size_t size = bytes_of(&header);
+    vks_status status = read_header(path, file, &contents);
     if (status == VKS_OK)
-        status = vkr_alloc(1, sizeof *made + size, "an embedding", (void **)&made);
-    if (status == VKS_OK) {
-        *made = header;
-        made->data = (const float *)(made + 1);
-        if (fread(made + 1, 1, size, file) != size || fgetc(file) != EOF)
-            status = vks_fail(VKS_ERR_CORRUPT, "%s is a damaged embedding: it has not the size its header says", path);
-    }
+        status = read_data(path, file, &contents, out);
     fclose(file);
-    if (status == VKS_OK)
-        *out = made;
-    else
-        vkr_free(made);
     return status;
 }

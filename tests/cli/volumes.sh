@@ -364,15 +364,46 @@ else
     check "and the labels are the same" cmp kept0.nii kept2.nii
     expect 9 'this is no folder' segment vol.nii "${run[@]}" "${box[@]}" --embeddings vol.nii -o no.nii
     expect 9 'cannot be made' segment vol.nii "${run[@]}" "${box[@]}" --embeddings not/here -o no.nii
-    # A decoder that needs more than the embedding: every object encodes for itself, and nothing can be kept.
+    # A decoder that reads three maps of the encoder: kept and taken back as others are.
     toy=$root/assets/golden/sam2_toy/weights.tsv
     if [ -n "$vksegdev" ] && "$vksegdev" synth "$toy" -o hiera.safetensors >said; then
         hiera=(-m hiera.safetensors --family medsam2 --model-option image_size=128 --model-option window_spec=8+4+6+4
             --model-option global_blocks=3 -q)
-        expect 0 '' segment vol.nii "${hiera[@]}" "${box[@]}" --object --box 5,5,30,30@1 --slice 0:2 --propagate box \
-            -o hiera.nii --json
-        check "two objects on three slices" grep -q '"slices_encoded": 6' out
-        expect 2 'does not hold all that' segment vol.nii "${hiera[@]}" "${box[@]}" --embeddings shelf -o no.nii
+        keep=(--embeddings hiera --slice 0:2 --propagate box)
+        both=("${box[@]}" --object --box 5,5,30,30@1)
+        expect 0 '' segment vol.nii "${hiera[@]}" "${box[@]}" --slice 0:2 --propagate box -o hiera.nii --json
+        expect 0 '' segment vol.nii "${hiera[@]}" "${both[@]}" "${keep[@]}" -o hiera0.nii --json
+        check "two objects, three slices encoded" grep -q '"slices_encoded": 3' out
+        expect 0 '' segment vol.nii "${hiera[@]}" "${both[@]}" "${keep[@]}" -o hiera1.nii --json
+        check "and none the second time" grep -q '"slices_from_folder": 3' out
+        check "the same labels" cmp hiera0.nii hiera1.nii
+        expect 0 '' segment vol.nii "${hiera[@]}" "${box[@]}" "${keep[@]}" -o hiera2.nii --json
+        check "the same labels with and without kept embeddings" cmp hiera.nii hiera2.nii
+        expect 0 '' encode ct.pgm "${hiera[@]}" -o hiera-e.safetensors
+        check "encode says its maps" grep -q '^high_0 16 x 32 x 32$' out
+        expect 0 '' info hiera-e.safetensors
+        check "info says them, too" grep -Eq '^ +high_1 +32 x 16 x 16$' out
+        expect 0 '' segment ct.pgm "${hiera[@]}" --box 20,10,40,30 -o i.npy --logits i-l.npy --iou i.json
+        expect 0 '' segment hiera-e.safetensors "${hiera[@]}" --box 20,10,40,30 -o ie.npy --logits ie-l.npy \
+            --iou ie.json
+        check "the embedding gives the same mask" cmp i.npy ie.npy
+        check "the embedding gives the same logits" cmp i-l.npy ie-l.npy
+        check "the embedding gives the same IoU" cmp i.json ie.json
+        expect 0 '' encode ct.pgm "${hiera[@]}" -o hiera-e.npy
+        check "a bare array holds the first map" test "$(wc -c <hiera-e.npy)" -eq $((128 + 4 * 128 * 8 * 8))
+        for size in 40 9000 90000; do
+            head -c "$size" hiera-e.safetensors >short.safetensors
+            expect 4 'cut off within its header|size its header says' segment short.safetensors "${hiera[@]}" \
+                --box 20,10,40,30 -o no.png
+        done
+        # The header names the last map otherwise: the file is whole, but not what the decoder reads.
+        sed 's/"high_1"/"high_x"/' hiera-e.safetensors >other.safetensors
+        expect 4 'map "high_x" is .* the model.s "high_1" is' segment other.safetensors "${hiera[@]}" \
+            --box 20,10,40,30 -o no.png
+        expect 5 'was made by a medsam2 model; this is a sam model' segment hiera-e.safetensors "${run[@]}" \
+            --box 20,10,40,30 -o no.png
+        expect 5 'was made by a medsam2 model; this is a sam2 model' segment hiera-e.safetensors \
+            "${hiera[@]/medsam2/sam2}" --box 20,10,40,30 -o no.png
         expect 2 'takes no kept --embeddings' segment vol.nii "${hiera[@]}" "${box[@]}" --propagate memory \
             --embeddings shelf -o no.nii
     fi

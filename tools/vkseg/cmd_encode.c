@@ -16,7 +16,7 @@ static const char *const USAGE = "vkseg encode IMAGE -m MODEL -o OUT.safetensors
 const struct option encode_options[] = {
     { .help = "Outputs" },
     { "output", 'o', "FILE", 0,
-      "The embedding: .safetensors (usable as IMAGE later) or .npy (the bare array). Required." },
+      "The embedding: .safetensors (usable as IMAGE later) or .npy (the first map alone). Required." },
     { "layer", 0, "NAME", 0,
       "A tensor inside the encoder by its module path, such as image_encoder.blocks.3, channels "
       "last, as .npy. A name that does not exist lists those that do." },
@@ -79,6 +79,9 @@ static int print_result(const struct encode *encode)
         return print_report(encode, embedding->image_sha256);
     printf("embedding %u x %u x %u of an image of %u x %u pixels\n", embedding->channels, embedding->height,
            embedding->width, embedding->image_width, embedding->image_height);
+    for (uint32_t i = 0; i < embedding->more_count; i++)
+        printf("%s %u x %u x %u\n", embedding->more[i].name, embedding->more[i].channels, embedding->more[i].height,
+               embedding->more[i].width);
     return 0;
 }
 

@@ -89,15 +89,26 @@ static int info_model(const char *path, const struct args *args)
 
 static int print_embedding(const char *path, const vks_embedding *embedding, int is_json)
 {
-    if (is_json)
-        return print_json(json_pack("{s:s, s:s, s:[I,I,I], s:I, s:I, s:s, s:s}", "kind", "embedding", "family",
+    if (is_json) {
+        json_t *more = json_object();
+        for (uint32_t i = 0; i < embedding->more_count; i++) {
+            const vks_feature_map *map = &embedding->more[i];
+            json_object_set_new(
+                more, map->name,
+                json_pack("[I,I,I]", (json_int_t)map->channels, (json_int_t)map->height, (json_int_t)map->width));
+        }
+        return print_json(json_pack("{s:s, s:s, s:[I,I,I], s:o, s:I, s:I, s:s, s:s}", "kind", "embedding", "family",
                                     embedding->family, "embedding", (json_int_t)embedding->channels,
-                                    (json_int_t)embedding->height, (json_int_t)embedding->width, "width",
+                                    (json_int_t)embedding->height, (json_int_t)embedding->width, "more", more, "width",
                                     (json_int_t)embedding->image_width, "height", (json_int_t)embedding->image_height,
                                     "model_sha256", embedding->model_sha256, "image_sha256", embedding->image_sha256));
+    }
     printf("%s: embedding made by `vkseg encode`\n", base_name(path));
     printf("  family         %s\n", embedding->family);
     printf("  embedding      %u x %u x %u\n", embedding->channels, embedding->height, embedding->width);
+    for (uint32_t i = 0; i < embedding->more_count; i++)
+        printf("  %-14s %u x %u x %u\n", embedding->more[i].name, embedding->more[i].channels,
+               embedding->more[i].height, embedding->more[i].width);
     printf("  image          %u x %u pixels\n", embedding->image_width, embedding->image_height);
     printf("  model SHA-256  %s\n", *embedding->model_sha256 ? embedding->model_sha256 : "unknown");
     printf("  image SHA-256  %s\n", *embedding->image_sha256 ? embedding->image_sha256 : "unknown");

@@ -1,5 +1,5 @@
 /* feeder.h: the encoder in a thread of its own: while one slice is decoded and written into the labels, the next one is
- * encoded. For models whose embedding holds all that the decoder needs (vks_model_info.reusable).
+ * encoded. For models that take embeddings back (vks_model_info.reusable).
  *
  * The functions are called from one thread, which also draws the progress; the feeder's thread has a session of its
  * own.

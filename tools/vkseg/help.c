@@ -97,7 +97,8 @@ static const char encode_text[] =
     "The encoder is the expensive part and does not depend on the prompts: encode\n"
     "once, then segment the embedding as often as you like. Masks are the same to\n"
     "the last bit. An embedding remembers which checkpoint made it, and only that\n"
-    "one is accepted later. It is derived from the image: treat it as the image.\n"
+    "one is accepted later. Of MedSAM2 and SAM 2.1 it holds three maps; .npy is the\n"
+    "first alone. It is derived from the image: treat it as the image.\n"
     "Research use only.\n"
     "\n";
 

@@ -122,6 +122,8 @@ static int load_image(const struct settings *settings, const struct input *input
     shelf_warn(&run->shelf);
     if (interrupt_code())
         return interrupt_report();
+    if (input->embedding && status == VKS_ERR_ARGUMENT)
+        return fail(INPUT_BAD, "Encode the image again with this model.", "'%s': %s", input->path, vks_last_error());
     return status ? fail_status(status, STAGE_RUN, input->path) : 0;
 }
 

@@ -44,7 +44,7 @@ int shelf_open(const char *folder, struct run *run, const struct settings *setti
     if (!folder)
         return 0;
     if (!run->info.reusable)
-        return fail(BAD_USAGE, "Leave it out.", "--embeddings: an embedding does not hold all that a %s model decodes.",
+        return fail(BAD_USAGE, "Leave it out.", "--embeddings: a %s model takes examples, and keeps no embeddings.",
                     run->info.family);
     if (strlen(folder) > PATH_SIZE - 128)
         return fail(BAD_USAGE, NULL, "--embeddings: the path is too long.");

@@ -59,6 +59,10 @@ static void keep(struct slices *slices, uint32_t slice, vks_embedding *embedding
     }
     slices->kept[slice] = embedding;
     slices->kept_bytes += 4ull * embedding->channels * embedding->height * embedding->width;
+    for (uint32_t i = 0; i < embedding->more_count; i++) {
+        const vks_feature_map *map = &embedding->more[i];
+        slices->kept_bytes += 4ull * map->channels * map->height * map->width;
+    }
 }
 
 static vks_status feed(struct slices *slices, uint32_t slice)
