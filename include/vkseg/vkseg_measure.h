@@ -63,9 +63,10 @@ VKS_API vks_status vks_session_kernel(const vks_session *session, vks_stage stag
 typedef struct vks_choice {
     char call[96];              /* "matmul 1x4096x768x768 f16": the operator and its class of shapes */
     char kernel[64];            /* "matmul_tile.f32:64x128" (shader.variant:tile): what was taken */
-    char reason[16];            /* "timed": the fastest, by this process; "cached": by an earlier one; "table": not timed yet */
+    char reason[16];            /* "timed": the fastest, by this process; "cached": by an earlier one; "table": not timed yet;
+                                   "memory": its operands would take too much to time it */
     uint32_t candidates;
-    double ms;                  /* its time for one call; 0 with "table" */
+    double ms;                  /* its time for one call; 0 when it was not timed */
 } vks_choice;
 
 /* Choice `index` of those that plans on this context have met so far. There are none without a cache folder or the option

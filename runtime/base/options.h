@@ -24,6 +24,7 @@ struct vkr_options {
     char ban[VKR_MAX_BANNED][64];   /* kernels that are not chosen: "ban=matmul_coopmat.f16" */
     uint32_t ban_count;
     enum vkr_tune tune;
+    uint32_t force_turn;            /* which of the cuts that a pinned variant can run in, modulo their number (not parsed) */
     bool force_is_wish;             /* a pinned variant that cannot run is passed over instead of refused (not parsed) */
     bool profile;                   /* timestamps per node */
     bool serial;                    /* one submission per dispatch */

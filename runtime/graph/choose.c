@@ -105,11 +105,12 @@ static uint32_t pick_safest(const struct live *live, uint32_t count)
 /* Kernels of the cpu class have no rivals there: the others are slower by orders of magnitude. */
 static uint32_t pick_by_time(const struct vkr_target *target, const struct vkr_call *call, const struct live *live, uint32_t count)
 {
-    struct vkr_question question = { .flops = call->flops, .alone = call->alone };
+    struct vkr_question question = { .flops = call->flops, .alone = call->alone, .weights = call->weights };
     if (!target->tuning || !call->alone || call->flops < VKR_TUNING_LEAST_FLOPS || live[0].cpu_only || !live[0].is_rival ||
         call->data_size > sizeof question.data)
         return 0;
     memcpy(question.call, call->name, sizeof question.call);
+    memcpy(question.operands, call->operands, sizeof question.operands);
     memcpy(question.data, call->data, call->data_size);
     for (uint32_t i = 0; i < count; i++) {
         if (!live[i].is_rival)
@@ -119,6 +120,15 @@ static uint32_t pick_by_time(const struct vkr_target *target, const struct vkr_c
         candidate->tier = live[i].tier;
     }
     return question.count > 1 ? vkr_tuning_ask(target->tuning, &question) : 0;
+}
+
+/* Cuts of one choice stand together. */
+static uint32_t pick_turn(const struct live *live, uint32_t count, uint32_t turn)
+{
+    uint32_t cuts = 1;
+    while (cuts < count && live[cuts].choice == live[0].choice)
+        cuts++;
+    return turn % cuts;
 }
 
 static vks_status refuse(const struct vkr_target *target, const char *op, const char *forced)
@@ -140,7 +150,9 @@ vks_status vkr_choose_call(const struct vkr_target *target, const struct vkr_cal
     }
     if (count == 0)
         return refuse(target, call->op, forced);
-    if (!forced)
+    if (forced)
+        at = pick_turn(live, count, target->options.force_turn);
+    else
         at = target->options.tune == VKR_TUNE_OFF ? pick_safest(live, count) : pick_by_time(target, call, live, count);
     *choice = live[at].choice;
     *cut = live[at].cut;

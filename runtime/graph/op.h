@@ -107,9 +107,11 @@ struct vkr_call {
     uint32_t rivals;                            /* so many from the front are worth a comparison; the rest: for what none fits */
     char name[VKR_CALL_NAME];                   /* its shape class, begun with the operator's name */
     double flops;
-    /* Builds the call alone, from `data` (data_size bytes, at most 256): for timing candidates at its shape. *x is its one
-     * input, "x"; the other operands are parameters. */
-    struct vkr_tensor *(*alone)(struct vkr_graph *graph, const void *data, struct vkr_tensor **x);
+    /* For timing candidates at its shape, by themselves: issues the call again for `in`, tensors like `operands`, which are
+     * inputs or, where the bit is set in `weights`, parameters. `data` (data_size bytes, at most 128) is the rest of it. */
+    struct vkr_tensor *(*alone)(struct vkr_graph *graph, const void *data, struct vkr_tensor *const *in);
+    struct vkr_desc operands[VKR_MAX_INPUTS];   /* dtype VKR_NONE: absent */
+    uint32_t weights;
     const void *data;
     size_t data_size;
 };

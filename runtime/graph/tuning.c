@@ -86,7 +86,7 @@ static void decide(struct vkr_tuning *t, struct vkr_question *q)
         is_old = is_old && known && known->is_old;
     }
     q->chosen = vkr_tuning_decide(q->candidates, q->count);
-    q->why = !is_whole ? VKR_BY_TABLE : is_old ? VKR_BY_CACHE : VKR_BY_TIMING;
+    q->why = is_whole ? is_old ? VKR_BY_CACHE : VKR_BY_TIMING : q->why == VKR_BY_SIZE ? VKR_BY_SIZE : VKR_BY_TABLE;
 }
 
 static struct vkr_question *find_question(struct vkr_tuning *t, const char *call)
@@ -182,6 +182,15 @@ uint32_t vkr_tuning_open(struct vkr_tuning *tuning)
         count += tuning->questions[i].why == VKR_BY_TABLE;
     vkr_mutex_unlock(&tuning->lock);
     return count;
+}
+
+void vkr_tuning_leave(struct vkr_tuning *tuning, const char *call)
+{
+    vkr_mutex_lock(&tuning->lock);
+    struct vkr_question *question = find_question(tuning, call);
+    if (question && question->why == VKR_BY_TABLE)
+        question->why = VKR_BY_SIZE;
+    vkr_mutex_unlock(&tuning->lock);
 }
 
 /* ---- text ------------------------------------------------------------------------------------------------------- */

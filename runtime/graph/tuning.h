@@ -8,7 +8,9 @@
 
 #include "graph/op.h"
 
-enum { VKR_MAX_CANDIDATES = 16, VKR_CALL_BYTES = 256 };
+#include <stddef.h>
+
+enum { VKR_MAX_CANDIDATES = 16, VKR_CALL_BYTES = 128 };
 
 /* Calls of fewer operations than this are launched, not computed: whichever kernel, the time is the same. */
 #define VKR_TUNING_LEAST_FLOPS 2e7
@@ -21,6 +23,7 @@ struct vkr_candidate {
 
 enum vkr_reason {
     VKR_BY_TABLE,                       /* by the order of the candidates: not timed, or not by all of them */
+    VKR_BY_SIZE,                        /* by that order too, and not to be timed: its operands take too much memory */
     VKR_BY_TIMING,                      /* timed by this process */
     VKR_BY_CACHE                        /* timed by an earlier one */
 };
@@ -32,8 +35,10 @@ struct vkr_question {
     uint32_t count, chosen, asked;
     enum vkr_reason why;
     double flops;
-    struct vkr_tensor *(*alone)(struct vkr_graph *graph, const void *data, struct vkr_tensor **x);     /* as in struct vkr_call */
-    unsigned char data[VKR_CALL_BYTES];
+    struct vkr_tensor *(*alone)(struct vkr_graph *graph, const void *data, struct vkr_tensor *const *in);   /* as in struct vkr_call */
+    struct vkr_desc operands[VKR_MAX_INPUTS];
+    uint32_t weights;
+    _Alignas(max_align_t) unsigned char data[VKR_CALL_BYTES];
 };
 
 struct vkr_tuning;
@@ -47,8 +52,11 @@ uint32_t vkr_tuning_ask(struct vkr_tuning *tuning, const struct vkr_question *qu
 /* Question `index` as it stands, in the order of asking; false past the last. */
 bool vkr_tuning_question(struct vkr_tuning *tuning, uint32_t index, struct vkr_question *out);
 
-/* How often a question had to be answered without all times. */
+/* The number of questions that were answered without all times and may still be timed. */
 uint32_t vkr_tuning_open(struct vkr_tuning *tuning);
+
+/* Question `call` is not to be timed: it takes too much memory. */
+void vkr_tuning_leave(struct vkr_tuning *tuning, const char *call);
 
 /* The time of a candidate, measured now. A second time for it replaces the first. */
 vks_status vkr_tuning_add(struct vkr_tuning *tuning, const char *call, const char *kernel, double ms);

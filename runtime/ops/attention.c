@@ -5,6 +5,7 @@
 
 #include "attention.h"
 
+#include <stdio.h>
 
 enum { MAX_HEAD = 128 };
 
@@ -13,6 +14,7 @@ enum { VEC, COOPMAT, PORTABLE };                /* indices into vkr_attention_ch
 struct params {
     struct vkr_attention a;
     uint32_t choice;
+    uint32_t cut;                               /* COOPMAT: index into cuts */
 };
 
 /* Sizes that both halves of the choice need. */
@@ -100,8 +102,13 @@ static bool fits_vec(const void *shape, const struct vkr_target *target)
 
 /* ---- cooperative matrices ------------------------------------------------------------------------------------- */
 
-/* How a workgroup of four subgroups is cut: keys per tile and head width in whole fragments. keys 0: it does not run here. */
+/* A workgroup: its subgroups, keys per tile, and head width in whole fragments. keys 0: it does not run here. */
 struct cut { uint32_t waves, keys, width; };
+
+/* In the static order. */
+enum { CUTS = 4 };
+static const struct { const char *name; uint32_t waves, keys; } cuts[CUTS] = {
+    { "4x64", 4, 64 }, { "4x32", 4, 32 }, { "2x64", 2, 64 }, { "2x32", 2, 32 } };
 
 static uint64_t shared_bytes(const struct cut *c, const struct vkr_caps *caps)
 {
@@ -109,15 +116,29 @@ static uint64_t shared_bytes(const struct cut *c, const struct vkr_caps *caps)
     return 2ull * c->keys * (c->width / 8 + 1) * 16 + rows * (c->keys + 4) * 4 + rows * (c->keys + 8) * 2 + rows * caps->coopmat_n * 4;
 }
 
-static struct cut cut_of(const struct shape *s, const struct vkr_caps *caps)
+static struct cut cut_of(const struct shape *s, uint32_t index, const struct vkr_caps *caps)
 {
-    struct cut c = { .waves = 4, .keys = 64, .width = (s->head_dim + 15) / 16 * 16 };
+    struct cut c = { .waves = cuts[index].waves, .keys = cuts[index].keys, .width = (s->head_dim + 15) / 16 * 16 };
     const bool lanes = caps->coopmat_m && caps->subgroup_size % caps->coopmat_m == 0;   /* whole lanes to a row */
-    while (c.keys >= 32 && shared_bytes(&c, caps) > caps->max_shared)
-        c.keys /= 2;
-    if (!lanes || c.keys < 32 || c.waves * caps->subgroup_size > caps->max_invocations)
-        c.keys = 0;
-    return c;
+    if (!lanes || shared_bytes(&c, caps) > caps->max_shared || c.waves * caps->subgroup_size > caps->max_invocations)
+        return (struct cut){ 0 };
+    uint64_t heads = (uint64_t)s->heads * c.width * 2, rows = c.waves * caps->coopmat_m;
+    uint64_t q = s->batch * heads * (vkr_groups(s->queries, (uint32_t)rows) * rows);
+    uint64_t k = s->kv_batch * heads * ((uint64_t)vkr_groups(s->keys, c.keys) * c.keys);
+    return q <= caps->max_binding && k <= caps->max_binding ? c : (struct cut){ 0 };
+}
+
+static uint32_t list_cuts(const void *shape, const struct vkr_target *target, uint32_t choice, struct vkr_cut out[VKR_MAX_CUTS])
+{
+    uint32_t count = 0;
+    if (choice != COOPMAT) {
+        out[0] = (struct vkr_cut){ "", 0, 0 };
+        return 1;
+    }
+    for (uint32_t i = 0; i < CUTS; i++)
+        if (cut_of(shape, i, &target->caps).keys)
+            out[count++] = (struct vkr_cut){ cuts[i].name, i, i };
+    return count;
 }
 
 static bool fits_coopmat(const void *shape, const struct vkr_target *target)
@@ -125,14 +146,8 @@ static bool fits_coopmat(const void *shape, const struct vkr_target *target)
     const struct shape *s = shape;
     const struct vkr_caps *caps = &target->caps;
     const bool forced = vkr_options_forced(&target->options, "attention") != NULL;
-    const struct cut c = cut_of(s, caps);
-    if (c.keys == 0 || (!forced && (!s->half || caps->device_class == VKR_CLASS_CPU || s->queries < 32 || s->keys < 32)))
-        return false;
-    uint64_t heads = (uint64_t)s->heads * c.width * 2, rows = c.waves * caps->coopmat_m;
-    uint64_t q = s->batch * heads * (vkr_groups(s->queries, (uint32_t)rows) * rows);
-    uint64_t k = s->kv_batch * heads * ((uint64_t)vkr_groups(s->keys, c.keys) * c.keys);
-    return q <= caps->max_binding && k <= caps->max_binding && caps->max_storage_buffers >= 5 && s->heads <= caps->max_groups[1] &&
-           s->batch <= caps->max_groups[2];
+    return (forced || (s->half && caps->device_class != VKR_CLASS_CPU && s->queries >= 32 && s->keys >= 32)) &&
+           caps->max_storage_buffers >= 5 && s->heads <= caps->max_groups[1] && s->batch <= caps->max_groups[2];
 }
 
 const struct vkr_choice vkr_attention_choices[] = {
@@ -230,11 +245,12 @@ static struct vkr_tensor *terms(struct vkr_lower *l, const struct vkr_attention 
     return rel;
 }
 
-static vks_status lower_coopmat(struct vkr_lower *l, const struct vkr_attention *a, const struct shape *s,
-                                struct vkr_tensor *const *in, struct vkr_tensor *out)
+static vks_status lower_coopmat(struct vkr_lower *l, const struct params *p, const struct shape *s, struct vkr_tensor *const *in,
+                                struct vkr_tensor *out)
 {
+    const struct vkr_attention *a = &p->a;
     const struct vkr_caps *caps = &vkr_lower_target(l)->caps;
-    const struct cut c = cut_of(s, caps);
+    const struct cut c = cut_of(s, p->cut, caps);
     uint32_t rows = c.waves * caps->coopmat_m, groups = vkr_groups(s->queries, rows), positions = vkr_groups(s->keys, c.keys) * c.keys;
     vks_status status = VKS_OK;
     struct vkr_tensor *q = pack_half(l, "queries", s, c.width, in[0], a->q_offset, groups * rows, &status);
@@ -284,7 +300,7 @@ static vks_status lower(struct vkr_lower *l, const void *params, struct vkr_tens
     const struct params *p = params;
     struct shape s = shape_of(&p->a, &in[0]->desc, &in[1]->desc, &in[2]->desc, in[5] != NULL);
     (void)count;
-    return p->choice == VEC ? lower_vec(l, &p->a, &s, in, out) : p->choice == COOPMAT ? lower_coopmat(l, &p->a, &s, in, out)
+    return p->choice == VEC ? lower_vec(l, &p->a, &s, in, out) : p->choice == COOPMAT ? lower_coopmat(l, p, &s, in, out)
         : lower_portable(l, &p->a, &s, in, out);
 }
 
@@ -325,9 +341,36 @@ static const struct vkr_op op_attention_bias = { "attention_bias", sizeof(struct
 
 /* ---- builders --------------------------------------------------------------------------------------------------- */
 
+struct again { struct vkr_attention a; uint32_t k_is_q, v_is_k; };
+
+static struct vkr_tensor *build(struct vkr_graph *g, struct vkr_tensor *const operands[6], const struct vkr_attention *attention);
+
+/* An attention by itself, for timing. */
+static struct vkr_tensor *build_alone(struct vkr_graph *g, const void *data, struct vkr_tensor *const *in)
+{
+    const struct again *again = data;
+    struct vkr_tensor *k = again->k_is_q ? in[0] : in[1], *v = again->v_is_k ? k : in[2];
+    return build(g, (struct vkr_tensor *[]){ in[0], k, v, in[3], in[4], in[5] }, &again->a);
+}
+
+static vks_status choose(const struct vkr_target *target, const struct shape *s, struct vkr_tensor *const in[6],
+                         const struct vkr_desc desc[6], struct params *p)
+{
+    const struct again again = { p->a, in[1]->base == in[0]->base, in[2]->base == in[1]->base };
+    struct vkr_call call = { .op = "attention", .list = vkr_attention_choices, .count = vkr_attention_choice_count, .shape = s,
+        .cuts = list_cuts, .rivals = vkr_attention_choice_count, .alone = build_alone, .weights = 7u << 3, .data = &again,
+        .data_size = sizeof again, .flops = 4.0 * s->batch * s->heads * s->head_dim * s->queries * s->keys };
+    for (uint32_t i = 0; i < 6; i++)
+        if (!(i == 1 && again.k_is_q) && !(i == 2 && again.v_is_k))
+            call.operands[i] = desc[i];
+    snprintf(call.name, sizeof call.name, "attention %ux%ux%ux%ux%u%s%s%s", vkr_class_of(s->batch), s->heads, vkr_class_of(s->queries),
+             vkr_class_of(s->keys), s->head_dim, in[3] ? " relative" : "", in[5] ? " biased" : "", s->half ? " f16" : " f32");
+    return vkr_choose_call(target, &call, &p->choice, &p->cut);
+}
+
 static struct vkr_tensor *build(struct vkr_graph *g, struct vkr_tensor *const operands[6], const struct vkr_attention *attention)
 {
-    struct params p = { *attention, PORTABLE };
+    struct params p = { *attention, PORTABLE, 0 };
     struct vkr_tensor *in[6];
     struct vkr_desc desc[6] = { 0 }, out;
     if (vkr_graph_status(g) != VKS_OK)
@@ -341,7 +384,7 @@ static struct vkr_tensor *build(struct vkr_graph *g, struct vkr_tensor *const op
     struct shape s = { 0 };
     if (status == VKS_OK) {
         s = shape_of(&p.a, &desc[0], &desc[1], &desc[2], in[5] != NULL);
-        status = vkr_choose(vkr_graph_target(g), "attention", vkr_attention_choices, vkr_attention_choice_count, &s, &p.choice);
+        status = choose(vkr_graph_target(g), &s, in, desc, &p);
     }
     if (status != VKS_OK)
         return vkr_graph_fail(g, status);

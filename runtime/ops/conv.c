@@ -2,6 +2,9 @@
  * weight was re-laid by a folded node to suit the chosen kernel. */
 #include "conv_shape.h"
 
+#include <stdio.h>
+#include <string.h>
+
 void conv_space(const struct vkr_desc *x, uint32_t space[3])
 {
     for (uint32_t i = 0; i < 3; i++)
@@ -129,6 +132,42 @@ struct vkr_tensor *conv_matmul(struct vkr_graph *g, struct vkr_tensor *x, struct
     bool fused = act == VKR_ACT_NONE || act == VKR_ACT_RELU || act == VKR_ACT_GELU;
     struct vkr_tensor *y = vkr_matmul(g, x, w, bias, NULL, fused ? (enum vkr_activation)act : VKR_ACT_NONE);
     return fused ? y : vkr_unary(g, y, (enum vkr_activation)act);
+}
+
+/* ---- the call, for timing -------------------------------------------------------------------------------------- */
+
+/* " 3x3" or, in 3-D, " 3x3x3", after `word`. */
+static void add_extent(char *text, size_t size, const char *word, const uint32_t v[3], bool deep)
+{
+    size_t used = strlen(text);
+    if (deep)
+        snprintf(text + used, size - used, " %s%ux%ux%u", word, v[0], v[1], v[2]);
+    else
+        snprintf(text + used, size - used, " %s%ux%u", word, v[1], v[2]);
+}
+
+static bool is_one(const uint32_t v[3])
+{
+    return v[0] == 1 && v[1] == 1 && v[2] == 1;
+}
+
+struct vkr_call conv_call(const char *op, bool transposed, const struct conv_shape *shape, const struct vkr_desc operands[3],
+                          const struct vkr_conv *params)
+{
+    const struct vkr_desc *x = &operands[0];
+    const uint32_t *s = shape->stride;
+    uint64_t positions = vkr_rows(x) / (transposed ? 1 : (uint64_t)s[0] * s[1] * s[2]);
+    uint32_t channels = vkr_last(x) / shape->groups;
+    struct vkr_call call = { .op = op, .operands = { operands[0], operands[1], operands[2] }, .weights = 3u << 1, .data = params,
+        .data_size = sizeof *params, .flops = 2.0 * (double)positions * shape->outputs * channels * conv_taps(shape) };
+    snprintf(call.name, sizeof call.name, "%s %ux%ux%u", op, vkr_class_of(positions), shape->outputs, channels);
+    add_extent(call.name, sizeof call.name, "", shape->kernel, x->rank == 5);
+    if (!is_one(shape->stride))
+        add_extent(call.name, sizeof call.name, "stride ", shape->stride, x->rank == 5);
+    if (!is_one(shape->dilation))
+        add_extent(call.name, sizeof call.name, "dilation ", shape->dilation, x->rank == 5);
+    strncat(call.name, operands[1].dtype == VKR_F16 ? " f16" : " f32", sizeof call.name - strlen(call.name) - 1);
+    return call;
 }
 
 /* ---- choice of kernel ------------------------------------------------------------------------------------------ */
@@ -361,18 +400,27 @@ static bool divides(const struct conv_shape *shape, const struct vkr_desc *x)
     return true;
 }
 
+static struct vkr_tensor *alone(struct vkr_graph *g, const void *data, struct vkr_tensor *const *in)
+{
+    return vkr_conv(g, in[0], in[1], in[2], data);
+}
+
 struct vkr_tensor *vkr_conv(struct vkr_graph *g, struct vkr_tensor *x, struct vkr_tensor *w, struct vkr_tensor *bias,
                             const struct vkr_conv *params)
 {
+    const struct vkr_desc operands[3] = { x->desc, w->desc, bias ? bias->desc : (struct vkr_desc){ 0 } };
     struct conv_shape shape;
-    struct vkr_desc none = { 0 };
-    vks_status status = conv_describe("conv", false, &x->desc, &w->desc, bias ? &bias->desc : &none, params, &shape);
+    vks_status status = conv_describe("conv", false, &operands[0], &operands[1], &operands[2], params, &shape);
     if (status != VKS_OK)
         return vkr_graph_fail(g, status);
     if (conv_is_tiling(&shape) && divides(&shape, &x->desc))
         return patches(g, x, w, bias, &shape);
-    status = vkr_choose(vkr_graph_target(g), "conv", choices[w->desc.dtype == VKR_F16], CHOICES,
-                        &(struct candidate){ &shape, &x->desc }, &shape.choice);
+    struct vkr_call call = conv_call("conv", false, &shape, operands, params);
+    call.list = choices[w->desc.dtype == VKR_F16];
+    call.count = call.rivals = CHOICES;
+    call.shape = &(struct candidate){ &shape, &x->desc };
+    call.alone = alone;
+    status = vkr_choose_call(vkr_graph_target(g), &call, &shape.choice, &(uint32_t){ 0 });
     if (status != VKS_OK)
         return vkr_graph_fail(g, status);
     if (uses_panels(shape.choice))

@@ -29,6 +29,11 @@ uint32_t conv_taps(const struct conv_shape *shape);
 /* Is the kernel equal to its stride, without padding, dilation or groups: patches that do not overlap? */
 bool conv_is_tiling(const struct conv_shape *shape);
 
+/* A convolution `op` as a call that may be timed: its shape class, work and operands {x, w, bias}. The caller adds the list of
+ * kernels and who issues it again; params, which that gets, must outlive it. */
+struct vkr_call conv_call(const char *op, bool transposed, const struct conv_shape *shape, const struct vkr_desc operands[3],
+                          const struct vkr_conv *params);
+
 /* Arguments of a kernel that computes y from x. */
 struct conv_args conv_arguments(const struct conv_shape *shape, const struct vkr_desc *x, const struct vkr_desc *y,
                                 const struct vkr_tensor *bias);

@@ -95,19 +95,27 @@ static struct vkr_tensor *blocks(struct vkr_graph *g, struct vkr_tensor *x, stru
     return vkr_reshape(g, y, result);
 }
 
+static struct vkr_tensor *alone(struct vkr_graph *g, const void *data, struct vkr_tensor *const *in)
+{
+    return vkr_conv_transpose(g, in[0], in[1], in[2], data);
+}
+
 struct vkr_tensor *vkr_conv_transpose(struct vkr_graph *g, struct vkr_tensor *x, struct vkr_tensor *w,
                                       struct vkr_tensor *bias, const struct vkr_conv *params)
 {
+    const struct vkr_desc operands[3] = { x->desc, w->desc, bias ? bias->desc : (struct vkr_desc){ 0 } };
     struct conv_shape shape;
-    struct vkr_desc none = { 0 };
-    vks_status status =
-        conv_describe("conv_transpose", true, &x->desc, &w->desc, bias ? &bias->desc : &none, params, &shape);
+    vks_status status = conv_describe("conv_transpose", true, &operands[0], &operands[1], &operands[2], params, &shape);
     if (status != VKS_OK)
         return vkr_graph_fail(g, status);
     if (conv_is_tiling(&shape))
         return blocks(g, x, w, bias, &shape);
-    status = vkr_choose(vkr_graph_target(g), "conv_transpose", choices[w->desc.dtype == VKR_F16], CHOICES,
-                        &(struct candidate){ &shape, &x->desc }, &shape.choice);
+    struct vkr_call call = conv_call("conv_transpose", true, &shape, operands, params);
+    call.list = choices[w->desc.dtype == VKR_F16];
+    call.count = call.rivals = CHOICES;
+    call.shape = &(struct candidate){ &shape, &x->desc };
+    call.alone = alone;
+    status = vkr_choose_call(vkr_graph_target(g), &call, &shape.choice, &(uint32_t){ 0 });
     if (status != VKS_OK)
         return vkr_graph_fail(g, status);
     if (shape.choice == COLUMNS)

@@ -352,23 +352,17 @@ static struct vkr_tensor *build_coopmat(struct vkr_graph *g, const struct params
     return vkr_graph_node(g, &vkr_op_matmul, p, (struct vkr_tensor *[]){ x, w, bias, residual }, 4);
 }
 
-/* A matmul by itself, for timing: the shape without what is fused into it. */
-static struct vkr_tensor *build_alone(struct vkr_graph *g, const void *data, struct vkr_tensor **input)
+/* A matmul by itself, for timing: without what is added to it. */
+static struct vkr_tensor *build_alone(struct vkr_graph *g, const void *data, struct vkr_tensor *const *in)
 {
-    const struct params *p = data;
-    struct vkr_desc w = { p->half ? VKR_F16 : VKR_F32, 2, { p->n, p->k } }, x = vkr_f32(2, p->m, p->k);
-    if (p->w_batch) {
-        w = (struct vkr_desc){ w.dtype, 3, { p->batch, p->n, p->k } };
-        x = vkr_f32(3, p->batch, p->m, p->k);
-    }
-    *input = vkr_graph_input(g, "x", x);
-    return vkr_matmul(g, *input, vkr_graph_param(g, "w", w), NULL, NULL, p->act);
+    return vkr_matmul(g, in[0], in[1], NULL, NULL, *(const enum vkr_activation *)data);
 }
 
-static vks_status choose(const struct vkr_target *target, struct params *p)
+static vks_status choose(const struct vkr_target *target, const struct vkr_desc *x, const struct vkr_desc *w, struct params *p)
 {
     struct vkr_call call = { .op = "matmul", .list = vkr_matmul_choices, .count = vkr_matmul_choice_count, .shape = p, .cuts = list_cuts,
-        .rivals = PORTABLE, .flops = 2.0 * p->batch * p->m * p->n * p->k, .alone = build_alone, .data = p, .data_size = sizeof *p };
+        .rivals = PORTABLE, .flops = 2.0 * p->batch * p->m * p->n * p->k, .alone = build_alone, .operands = { *x, *w },
+        .weights = 1u << 1, .data = &p->act, .data_size = sizeof p->act };
     snprintf(call.name, sizeof call.name, "matmul %ux%ux%ux%u %s%s", p->batch, vkr_class_of(p->m), p->n, p->k, p->half ? "f16" : "f32",
              p->w_batch ? " batched" : "");
     return vkr_choose_call(target, &call, &p->choice, &p->cut);
@@ -388,7 +382,7 @@ struct vkr_tensor *vkr_matmul(struct vkr_graph *g, struct vkr_tensor *x, struct 
     struct params p = { .act = act, .half = w->desc.dtype == VKR_F16, .batch = batched ? d->dim[0] : 1, .k = vkr_last(d), .n = vkr_last(&y), .w_batch = batched };
     p.m = batched ? d->dim[1] : (uint32_t)vkr_rows(d);
     if (status == VKS_OK)
-        status = choose(target, &p);
+        status = choose(target, d, &w->desc, &p);
     if (status != VKS_OK)
         return vkr_graph_fail(g, status);
     /* Some devices bind four storage buffers only; a texel view needs whole texels: then the residual is added apart. */

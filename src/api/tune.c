@@ -1,20 +1,18 @@
-/* tune.c: which kernel is fastest here? Each candidate runs its call alone, at its real shape, with weights already packed;
- * the best of several runs counts, because whatever disturbs a run only makes it slower. Times are kept under the device's
+/* tune.c: which kernel is fastest here? What is timed first, for how long, and where the times are kept: under the device's
  * key. One thread times at a time; the others go on with the static order. */
 #include "api/tune.h"
 
 #include "api/clock.h"
+#include "api/trial.h"
 #include "base/mem.h"
 #include "base/store.h"
 #include "gpu/device.h"
-#include "graph/params.h"
-#include "graph/plan.h"
 #include "graph/tuning.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { BUDGET_MS = 300, RUNS = 4 };
+enum { BUDGET_MS = 300 };
 
 static const char *folder_of(const vks_context *context)
 {
@@ -57,90 +55,7 @@ void tune_renew(vks_context *context)
     vkr_mutex_unlock(&context->tune_lock);
 }
 
-/* ---- one candidate ---------------------------------------------------------------------------------------------- */
-
-/* +-0.5 in a pattern: nothing that a device could take a short cut for. */
-static vks_status read_weight(void *user, const char *name, const struct vkr_desc *desc, void *dst)
-{
-    (void)user;
-    (void)name;
-    uint64_t count = vkr_numel(desc);
-    for (uint64_t i = 0; i < count; i++) {
-        bool negative = (i * 2654435761u >> 16 & 1) != 0;
-        if (desc->dtype == VKR_F16)
-            ((uint16_t *)dst)[i] = negative ? 0xb800 : 0x3800;
-        else
-            ((float *)dst)[i] = negative ? -0.5f : 0.5f;
-    }
-    return VKS_OK;
-}
-
-static vks_status build(vks_context *context, const struct vkr_question *question, const char *kernel, struct vkr_params *params,
-                        struct vkr_plan **plan, struct vkr_desc *input)
-{
-    struct vkr_target target = context->target;
-    struct vkr_graph *graph;
-    target.tuning = NULL;
-    target.options.dump[0] = '\0';
-    target.options.force_count = 1;
-    snprintf(target.options.force[0].shader, sizeof target.options.force[0].shader, "%.*s", (int)strcspn(question->call, " "),
-             question->call);
-    snprintf(target.options.force[0].variant, sizeof target.options.force[0].variant, "%s", kernel);
-    VKS_TRY(vkr_graph_create(&target, &graph));
-    struct vkr_tensor *x;
-    vkr_graph_output(graph, question->alone(graph, question->data, &x), "y");
-    *input = x->desc;
-    vks_status status = vkr_plan_create(context->device, graph, params, plan);
-    vkr_graph_destroy(&graph);
-    return status;
-}
-
-/* What the host left in the arena may be no numbers; those are slow on some devices. */
-static vks_status fill(struct vkr_plan *plan, const struct vkr_desc *input)
-{
-    size_t size = (size_t)vkr_bytes(input);
-    void *data;
-    VKS_TRY(vkr_alloc(1, size, "an operand", &data));
-    vks_status status = read_weight(NULL, "x", input, data);
-    if (status == VKS_OK)
-        status = vkr_plan_write(plan, "x", data, size);
-    vkr_free(data);
-    return status;
-}
-
-/* Run 0 warms up, and counts only when it alone took all that was left. */
-static vks_status best_of(struct vkr_plan *plan, double left_ms, double *best)
-{
-    double first = clock_ms();
-    *best = 0;
-    for (int i = 0; i <= RUNS && (i == 0 || clock_ms() - first < left_ms); i++) {
-        double began = clock_ms();
-        VKS_TRY(vkr_plan_run(plan, NULL));
-        double wall = clock_ms() - began, device = vkr_plan_gpu_ms(plan), ms = device > 0 ? device : wall;
-        if (ms > 0 && (i <= 1 || *best <= 0 || ms < *best))
-            *best = ms;
-    }
-    return VKS_OK;
-}
-
-static vks_status time_candidate(vks_context *context, const struct vkr_question *question, const char *kernel, double *best)
-{
-    const struct vkr_params_source source = { read_weight, NULL };
-    struct vkr_params *params;
-    struct vkr_plan *plan = NULL;
-    struct vkr_desc input;
-    VKS_TRY(vkr_params_create(context->device, &source, &params));
-    vks_status status = build(context, question, kernel, params, &plan, &input);
-    if (status == VKS_OK)
-        status = fill(plan, &input);
-    if (status == VKS_OK)
-        status = best_of(plan, context->tune_left_ms, best);
-    vkr_plan_destroy(&plan);
-    vkr_params_destroy(&params);
-    return status;
-}
-
-/* ---- all of them ------------------------------------------------------------------------------------------------ */
+/* ---- answers ---------------------------------------------------------------------------------------------------- */
 
 static void keep(const vks_context *context)
 {
@@ -151,22 +66,44 @@ static void keep(const vks_context *context)
     vkr_free(text);
 }
 
-/* Gives every candidate a time, while the budget lasts. */
-static vks_status answer(vks_context *context, const struct vkr_question *question, bool *added)
+static double best_known(const struct vkr_question *question)
 {
-    for (uint32_t i = 0; i < question->count && context->tune_left_ms > 0; i++) {
-        const struct vkr_candidate *candidate = &question->candidates[i];
+    double best = 0;
+    for (uint32_t i = 0; i < question->count; i++)
+        if (question->candidates[i].ms > 0 && (best <= 0 || question->candidates[i].ms < best))
+            best = question->candidates[i].ms;
+    return best;
+}
+
+static bool is_memory(vks_status status)
+{
+    return status == VKS_ERR_DEVICE_MEMORY || status == VKS_ERR_HOST_MEMORY;
+}
+
+/* Gives every candidate a time, while the budget lasts. */
+static vks_status answer(vks_context *context, struct vkr_question *question, bool *added)
+{
+    struct vkr_tuning *tuning = context->target.tuning;
+    bool fits = trial_fits(context, question);
+    for (uint32_t i = 0; i < question->count && fits && context->tune_left_ms > 0; i++) {
+        struct vkr_candidate *candidate = &question->candidates[i];
         double began = clock_ms(), ms = 0;
         if (candidate->ms != 0)
             continue;
-        vks_status status = time_candidate(context, question, candidate->kernel, &ms);
+        vks_status status = trial_run(context, question, candidate->kernel, context->tune_left_ms, best_known(question), &ms);
         context->tune_left_ms -= clock_ms() - began;
         if (status == VKS_ERR_DEVICE_LOST)
             return status;
+        fits = !is_memory(status);
+        if (!fits)
+            break;
         vkr_log(&context->log, VKS_LOG_DEBUG, "%s: %s %.3f ms%s", question->call, candidate->kernel, ms, status ? ", could not run" : "");
-        VKS_TRY(vkr_tuning_add(context->target.tuning, question->call, candidate->kernel, status == VKS_OK && ms > 0 ? ms : -1));
+        candidate->ms = status == VKS_OK && ms > 0 ? ms : -1;
+        VKS_TRY(vkr_tuning_add(tuning, question->call, candidate->kernel, candidate->ms));
         *added = true;
     }
+    if (!fits)
+        vkr_tuning_leave(tuning, question->call);
     return VKS_OK;
 }
 

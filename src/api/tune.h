@@ -13,8 +13,8 @@ void tune_close(vks_context *context);
 void tune_renew(vks_context *context);
 
 /* Times the candidates of the questions that graphs have asked since, as long as the budget of the load lasts. *news: an
- * answer has changed from the table's to one by times, so that graphs built before are to be built again. What cannot run or
- * is out of memory loses; only a lost device is an error. */
+ * answer has changed from the table's to one by times, so that graphs built before are to be built again. What cannot run
+ * loses; a call that takes too much memory is left to the table; only a lost device is an error. */
 vks_status tune_answer(vks_context *context, bool *news);
 
 #endif

@@ -61,6 +61,40 @@ static void run_matmul(vks_context *context)
     vkr_params_destroy(&params);
 }
 
+/* Compiles `graph_of` through the stages' door and runs it once. */
+static void run_graph(vks_context *context, void (*graph_of)(void *user, struct vkr_graph *graph, struct stage_key key))
+{
+    const struct vkr_params_source source = { ones, NULL };
+    const struct stage_builder builder = { .build = graph_of };
+    struct vkr_params *params;
+    struct vkr_plan *plan;
+    assert_ok(vkr_params_create(context->device, &source, &params));
+    assert_ok(stage_compile(context, params, &builder, (struct stage_key){ 0 }, &plan));
+    assert_ok(vkr_plan_run(plan, NULL));
+    vkr_plan_destroy(&plan);
+    vkr_params_destroy(&params);
+}
+
+static void build_conv(void *user, struct vkr_graph *graph, struct stage_key key)
+{
+    const struct vkr_conv params = { .pad = { 0, 1, 1 } };
+    (void)user;
+    (void)key;
+    struct vkr_tensor *x = vkr_graph_input(graph, "x", vkr_f32(4, 1, 30, 32, 48)), *w = vkr_graph_param(graph, "w", vkr_f32(4, 48, 48, 3, 3));
+    vkr_graph_output(graph, vkr_conv(graph, x, w, vkr_graph_param(graph, "b", vkr_f32(1, 48)), &params), "y");
+}
+
+static void build_attention(void *user, struct vkr_graph *graph, struct stage_key key)
+{
+    const struct vkr_attention params = { .heads = 2, .head_dim = 64, .k_offset = 128, .v_offset = 256, .scale = 0.125f, .grid_h = 16,
+                                          .grid_w = 16, .half = true };
+    (void)user;
+    (void)key;
+    struct vkr_tensor *x = vkr_graph_input(graph, "x", vkr_f32(3, 1, 256, 384));
+    struct vkr_tensor *h = vkr_graph_param(graph, "h", vkr_f32(2, 31, 64)), *w = vkr_graph_param(graph, "w", vkr_f32(2, 31, 64));
+    vkr_graph_output(graph, vkr_attention(graph, x, x, x, h, w, &params), "y");
+}
+
 static void times_name(const vks_context *context, char name[64])
 {
     snprintf(name, 64, "times-%016llx", (unsigned long long)vkr_device_key(context->device));
@@ -107,6 +141,51 @@ static void timed_then_cached(void **state)
     assert_ok(vks_context_choice(context, 0, &second));
     assert_string_equal(second.reason, "cached");
     assert_string_equal(second.kernel, first.kernel);
+    vks_context_destroy(&context);
+}
+
+/* Every operator whose kernels have rivals, on the device itself. */
+static void times_others(void **state)
+{
+    vks_choice choice;
+    (void)state;
+    tiny_need();
+    vks_context *context = open_context("caps=-cpu,tune=auto");
+    context->tune_left_ms = 120000;
+    run_graph(context, build_conv);
+    assert_ok(vks_context_choice(context, 0, &choice));
+    assert_string_equal(choice.call, "conv 1024x48x48 3x3 f32");
+    assert_string_equal(choice.reason, "timed");
+    assert_true(choice.candidates == 2 && choice.ms > 0);
+    run_graph(context, build_attention);
+    if (vks_context_choice(context, 1, &choice) == VKS_OK) {
+        assert_string_equal(choice.call, "attention 1x2x256x256x64 relative f16");
+        assert_string_equal(choice.reason, "timed");
+        assert_true(choice.candidates >= 2 && choice.ms > 0);
+    } else {
+        print_message("attention: no cooperative matrices here, so nothing to choose from\n");
+    }
+    vks_context_destroy(&context);
+}
+
+/* A call whose operands would not fit beside the model is left as it is, and everything goes on. */
+static void too_large(void **state)
+{
+    vks_choice choice;
+    (void)state;
+    tiny_need();
+    vks_context *context = open_context("caps=-cpu,tune=table");
+    char name[64];
+    times_name(context, name);
+    vkr_store_remove(test_folder, name);
+    vks_context_destroy(&context);
+    context = open_context("caps=-cpu,tune=auto");
+    context->target.options.max_memory = 65 << 20;      /* of the decisions alone: the device itself has no limit */
+    context->tune_left_ms = 60000;
+    run_matmul(context);
+    assert_ok(vks_context_choice(context, 0, &choice));
+    assert_string_equal(choice.reason, "memory");
+    assert_true(choice.ms == 0 && context->tune_left_ms == 60000);
     vks_context_destroy(&context);
 }
 
@@ -163,6 +242,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(timed_then_cached),
+        cmocka_unit_test(times_others),
+        cmocka_unit_test(too_large),
         cmocka_unit_test(corrupt_file),
         cmocka_unit_test(costs_nothing),
     };

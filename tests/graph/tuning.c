@@ -2,6 +2,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -82,6 +83,166 @@ static void test_question(void **state)
     vkr_tuning_destroy(&target.tuning);
 }
 
+/* ---- every operator with rivals -------------------------------------------------------------------------------- */
+
+static void build_conv(struct vkr_graph *graph)
+{
+    const struct vkr_conv params = { .stride = { 1, 2, 2 }, .pad = { 1, 1, 1 } };
+    struct vkr_tensor *x = vkr_graph_input(graph, "x", vkr_f32(4, 1, 128, 128, 96));
+    struct vkr_tensor *w = vkr_graph_param(graph, "w", (struct vkr_desc){ VKR_F16, 4, { 192, 96, 3, 3 } });
+    vkr_graph_output(graph, vkr_conv(graph, x, w, vkr_graph_param(graph, "b", vkr_f32(1, 192)), &params), "y");
+}
+
+static void build_conv_deep(struct vkr_graph *graph)
+{
+    const struct vkr_conv params = { .pad = { 2, 2, 2 }, .dilation = { 2, 2, 2 } };
+    struct vkr_tensor *x = vkr_graph_input(graph, "x", vkr_f32(5, 1, 16, 32, 32, 32));
+    struct vkr_tensor *w = vkr_graph_param(graph, "w", vkr_f32(5, 32, 32, 3, 3, 3));
+    vkr_graph_output(graph, vkr_conv(graph, x, w, NULL, &params), "y");
+}
+
+static void build_conv_transpose(struct vkr_graph *graph)
+{
+    const struct vkr_conv params = { .stride = { 1, 2, 2 }, .pad = { 0, 1, 1 } };
+    struct vkr_tensor *x = vkr_graph_input(graph, "x", vkr_f32(4, 1, 60, 64, 64));
+    struct vkr_tensor *w = vkr_graph_param(graph, "w", vkr_f32(4, 64, 32, 4, 4));
+    vkr_graph_output(graph, vkr_conv_transpose(graph, x, w, NULL, &params), "y");
+}
+
+static void build_attention(struct vkr_graph *graph)
+{
+    const struct vkr_attention call = { .heads = 12, .head_dim = 64, .k_offset = 768, .v_offset = 1536, .scale = 0.125f, .grid_h = 14,
+                                        .grid_w = 14, .half = true };
+    struct vkr_tensor *x = vkr_graph_input(graph, "x", vkr_f32(3, 25, 196, 2304));
+    struct vkr_tensor *h = vkr_graph_param(graph, "h", vkr_f32(2, 27, 64)), *w = vkr_graph_param(graph, "w", vkr_f32(2, 27, 64));
+    vkr_graph_output(graph, vkr_attention(graph, x, x, x, h, w, &call), "y");
+}
+
+static void build_attention_across(struct vkr_graph *graph)
+{
+    const struct vkr_attention call = { .heads = 8, .head_dim = 32, .scale = 0.1f, .half = true };
+    struct vkr_tensor *q = vkr_graph_input(graph, "q", vkr_f32(3, 1, 4096, 256)), *k = vkr_graph_input(graph, "k", vkr_f32(3, 1, 100, 256));
+    struct vkr_tensor *v = vkr_graph_input(graph, "v", vkr_f32(3, 1, 100, 256)), *b = vkr_graph_param(graph, "b", vkr_f32(3, 8, 4096, 100));
+    vkr_graph_output(graph, vkr_attention_biased(graph, q, k, v, b, &call), "y");
+}
+
+static void build_attention_exact(struct vkr_graph *graph)
+{
+    const struct vkr_attention call = { .heads = 8, .head_dim = 32, .scale = 0.1f };
+    struct vkr_tensor *q = vkr_graph_input(graph, "q", vkr_f32(3, 1, 4096, 256));
+    vkr_graph_output(graph, vkr_attention(graph, q, q, q, NULL, NULL, &call), "y");
+}
+
+struct rivals {
+    void (*build)(struct vkr_graph *graph);
+    const char *call, *kernels[8];
+};
+
+/* Issued again for the kernel `forced`, the call becomes that kernel: in a graph that needs no device. */
+static struct vkr_dispatch lower_alone(const struct vkr_target *desktop, const struct vkr_question *q, const char *forced, uint32_t turn)
+{
+    struct vkr_target target = *desktop;
+    struct vkr_tensor *in[VKR_MAX_INPUTS] = { 0 };
+    struct vkr_graph *graph;
+    struct vkr_program program;
+    char option[160];
+    target.tuning = NULL;
+    target.options.force_turn = turn;
+    snprintf(option, sizeof option, "force=%.*s:%s", (int)strcspn(q->call, " "), q->call, forced);
+    assert_int_equal(vkr_options_parse(&target.options, option), VKS_OK);
+    assert_int_equal(vkr_graph_create(&target, &graph), VKS_OK);
+    for (uint32_t i = 0; i < VKR_MAX_INPUTS; i++) {
+        char name[8];
+        snprintf(name, sizeof name, "in%u", i);
+        if (q->operands[i].dtype != VKR_NONE)
+            in[i] = q->weights >> i & 1u ? vkr_graph_param(graph, name, q->operands[i]) : vkr_graph_input(graph, name, q->operands[i]);
+    }
+    vkr_graph_output(graph, q->alone(graph, q->data, in), "y");
+    vkr_fold(graph);
+    if (vkr_graph_status(graph) != VKS_OK || vkr_program_build(graph, NULL, &program) != VKS_OK)
+        fail_msg("%s, %s: %s", q->call, forced, vks_last_error());
+    struct vkr_dispatch last = program.steps[program.step_count - 1].dispatch;
+    vkr_program_destroy(&program);
+    vkr_graph_destroy(&graph);
+    return last;
+}
+
+/* Who is asked about, and that each of them can be had by itself; attention with matrices of a workgroup's own cut. */
+static void test_rivals(void **state)
+{
+    static const struct rivals all[] = {
+        { build_conv, "conv 4096x192x96 3x3 stride 2x2 f16", { "conv.f16", "conv_direct.f16" } },
+        { build_conv_deep, "conv 16384x32x32 3x3x3 dilation 2x2x2 f32", { "conv.f32", "conv_direct.f32" } },
+        { build_conv_transpose, "conv_transpose 4096x32x64 4x4 stride 2x2 f32",
+          { "conv_transpose_columns.f32", "conv_transpose.f32" } },
+        { build_attention, "attention 32x12x256x256x64 relative f16",
+          { "attention_coopmat.plain:4x64", "attention_coopmat.plain:4x32", "attention_coopmat.plain:2x64", "attention_coopmat.plain:2x32",
+            "attention.d64" } },
+        { build_attention_across, "attention 1x8x4096x128x32 biased f16",
+          { "attention_coopmat.plain:4x64", "attention_coopmat.plain:4x32", "attention_coopmat.plain:2x64", "attention_coopmat.plain:2x32",
+            "attention.d64" } },
+    };
+    struct vkr_target target = { .caps = vkr_caps_desktop() };
+    bool matrices = vkr_variant_built("attention_coopmat", "plain", NULL);
+    (void)state;
+    for (size_t c = 0; c < sizeof all / sizeof *all; c++) {
+        struct vkr_graph *graph;
+        struct vkr_question q;
+        uint32_t count = 0;
+        if (!matrices && strncmp(all[c].call, "attention", 9) == 0)
+            continue;
+        assert_int_equal(vkr_tuning_create(&target.tuning), VKS_OK);
+        assert_int_equal(vkr_graph_create(&target, &graph), VKS_OK);
+        all[c].build(graph);
+        assert_int_equal(vkr_graph_status(graph), VKS_OK);
+        vkr_graph_destroy(&graph);
+        assert_true(vkr_tuning_question(target.tuning, 0, &q));
+        assert_string_equal(q.call, all[c].call);
+        for (; all[c].kernels[count]; count++) {
+            assert_string_equal(q.candidates[count].kernel, all[c].kernels[count]);
+            struct vkr_dispatch d = lower_alone(&target, &q, q.candidates[count].kernel, 0);
+            assert_int_equal(strncmp(d.shader, all[c].kernels[count], strcspn(all[c].kernels[count], ".")), 0);
+            const char *cut = strchr(all[c].kernels[count], ':');
+            if (!cut)
+                continue;
+            assert_int_equal(d.constants[4] * 100 + d.constants[5], (cut[1] - '0') * 100 + atoi(cut + 3));
+            d = lower_alone(&target, &q, "attention_coopmat.plain", 4 + count);         /* by turns, as the self-test does */
+            assert_int_equal(d.constants[4] * 100 + d.constants[5], (cut[1] - '0') * 100 + atoi(cut + 3));
+        }
+        assert_int_equal(q.count, count);
+        vkr_tuning_destroy(&target.tuning);
+    }
+}
+
+/* Exact attention has one kernel on a GPU, and asks nothing; a call that takes too much memory stays with the table. */
+static void test_left(void **state)
+{
+    struct vkr_target target = { .caps = vkr_caps_desktop() };
+    struct vkr_question q;
+    struct vkr_graph *graph;
+    (void)state;
+    assert_int_equal(vkr_tuning_create(&target.tuning), VKS_OK);
+    assert_int_equal(vkr_graph_create(&target, &graph), VKS_OK);
+    build_attention_exact(graph);
+    assert_false(vkr_tuning_question(target.tuning, 0, &q));
+    build_conv(graph);
+    assert_int_equal(vkr_tuning_open(target.tuning), 1);
+    assert_true(vkr_tuning_question(target.tuning, 0, &q));
+    vkr_tuning_leave(target.tuning, "another call");
+    assert_int_equal(vkr_tuning_open(target.tuning), 1);
+    vkr_tuning_leave(target.tuning, q.call);
+    assert_int_equal(vkr_tuning_open(target.tuning), 0);
+    assert_int_equal(vkr_tuning_add(target.tuning, q.call, q.candidates[0].kernel, 1), VKS_OK);
+    assert_true(vkr_tuning_question(target.tuning, 0, &q));
+    assert_int_equal(q.why, VKR_BY_SIZE);
+    assert_int_equal(vkr_tuning_add(target.tuning, q.call, q.candidates[1].kernel, 0.5), VKS_OK);   /* known all the same */
+    assert_true(vkr_tuning_question(target.tuning, 0, &q));
+    assert_int_equal(q.why, VKR_BY_TIMING);
+    assert_int_equal(q.chosen, 1);
+    vkr_graph_destroy(&graph);
+    vkr_tuning_destroy(&target.tuning);
+}
+
 /* The cpu class has one kernel, little work nothing to gain, and tune=off asks nobody. */
 static void test_no_question(void **state)
 {
@@ -148,6 +309,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_decision), cmocka_unit_test(test_question), cmocka_unit_test(test_no_question),
+        cmocka_unit_test(test_rivals), cmocka_unit_test(test_left),
         cmocka_unit_test(test_off), cmocka_unit_test(test_text),
     };
     return cmocka_run_group_tests_name("tuning", tests, NULL, NULL);

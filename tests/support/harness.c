@@ -192,6 +192,7 @@ enum harness_result harness_run(struct vkr_device *device, const struct op_suite
     target.options.guard = 64;
     if (choice) {
         uint32_t at = target.options.force_count++;
+        target.options.force_turn = (uint32_t)(test - suite->cases);    /* so that the cases together meet every cut */
         snprintf(target.options.force[at].shader, sizeof target.options.force[at].shader, "%s", suite->name);
         snprintf(target.options.force[at].variant, sizeof target.options.force[at].variant, "%s.%s", choice->shader, choice->variant);
     }
