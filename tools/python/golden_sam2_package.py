@@ -6,8 +6,10 @@ a still image (SAM2ImagePredictor) with points and with a box, and two frames (S
 network of two million parameters at 128 x 128 that follows two objects through eight frames in both directions, with a
 correction click on a frame that was followed (assets/golden/sam2_objects_toy).
 
-Tolerances as in golden_sam2.py. Needs what that needs, and sam2 with hydra-core, iopath and tqdm; never needed to
-build or to test. torchvision is not needed: what sam2 takes from it is three lines of torch below."""
+Tolerances as in golden_sam2.py; of the overlap masks may lose three times what the reference's own masks lose with
+weights rounded to float16 (`iou_fp16`, mask by mask), and 0.015 at least. Needs what that needs, and sam2 with
+hydra-core, iopath and tqdm; never needed to build or to test. torchvision is not needed: what sam2 takes from it is
+three lines of torch below."""
 
 import copy
 import json
@@ -19,7 +21,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from golden import draw, draw_grey
+from golden import draw, draw_grey, overlap
 from golden_sam2 import MEAN, STD, describe, write_table
 
 
@@ -105,7 +107,10 @@ def build(kind, side):
 
 
 def spread(name, shape, soft):
-    """(c, a) of a tensor, by what it is. soft: so that an error does not grow from frame to frame."""
+    """(c, a) of a tensor, by what it is. soft: so that an error does not grow from frame to frame. The projections
+    between tokens and image are drawn as other projections are: as large as tokens, their softmax would be saturated,
+    and rounding the weights to float16 would change the reference's own masks (the toy, soft, bears that)."""
+    token = "token" in name if soft else name.endswith(("token.weight", "tokens.weight"))
     if name.endswith("gaussian_matrix"):
         return 0.0, 3**0.5
     if name.endswith("pred_obj_score_head.layers.2.bias"):
@@ -116,7 +121,7 @@ def spread(name, shape, soft):
         return 0.0, 0.5
     if len(shape) == 1:
         return (1.0, 0.3) if name.endswith("weight") else (0.0, 0.2)
-    if "embed.weight" in name or "token" in name or "point_embeddings" in name or name.startswith(("no_", "maskmem")):
+    if "embed.weight" in name or token or "point_embeddings" in name or name.startswith(("no_", "maskmem")):
         return 0.0, 1.0
     fan_in = int(np.prod(shape[1:])) if "output_upscaling" not in name else shape[0]
     gain = 1.0
@@ -168,17 +173,20 @@ class Recorder:
     def __init__(self, model, stack, frames, dtype):
         self.model, self.stack, self.dtype, self.out = model, stack, dtype, {}
         video.load_video_frames = lambda **_: (frames.to(dtype), stack.shape[1], stack.shape[2])
+        model._get_image_feature = lambda *_, **__: None      # or init_state would encode the first frame
         self.state = model.init_state(video_path="")
+        del model._get_image_feature
 
     def encoder(self, blocks):
         seen, trunk = {}, self.model.image_encoder.trunk
         hooks = [trunk.patch_embed.register_forward_hook(lambda m, i, o: seen.__setitem__("patch_embed", o))]
         for i, block in enumerate(trunk.blocks):
             hooks.append(block.register_forward_hook(lambda m, _, o, i=i: seen.__setitem__(f"block{i}", o)))
-        features = self.model.forward_image(self.state["images"][1:2])["backbone_fpn"]
+        image = self.state["images"][1:2]
+        self.state["cached_features"] = {1: (image, self.model.forward_image(image))}
         for hook in hooks:
             hook.remove()
-        for i, level in enumerate(features):
+        for i, level in enumerate(self.state["cached_features"][1][1]["backbone_fpn"]):
             self.out[f"fpn{i}_sub"] = thin(level, 8 if i < 2 else 4)
         for name, x in seen.items() if blocks else ():
             kept = thin(x.permute(0, 3, 1, 2), 4 if x.shape[-1] < 400 else 2)
@@ -188,7 +196,7 @@ class Recorder:
         predictor, side = SAM2ImagePredictor(self.model), self.model.image_size
         predictor._bb_feat_sizes = [(side // n, side // n) for n in (4, 8, 16)]
         predictor._orig_hw, predictor._is_image_set = [self.stack.shape[1:]], True
-        _, features, _, _ = self.model._prepare_backbone_features(self.model.forward_image(self.state["images"][1:2]))
+        _, features, _, _ = self.model._prepare_backbone_features(self.state["cached_features"][1][1])
         features[-1] = features[-1] + self.model.no_mem_embed
         maps = [f.permute(1, 2, 0).view(1, -1, *s) for f, s in zip(features, predictor._bb_feat_sizes)]
         predictor._features = {"image_embed": maps[-1], "high_res_feats": maps[:-1]}
@@ -328,7 +336,10 @@ def main(folder, kind, side):
         decoded = name[0] in "sA" or name[:2] in ("p0", "p1", "p2")
         entry = describe(name, value.float(), double[name].double(), half[name].float(), decoded)
         if name.endswith("_mask"):
-            entry.update(tol_fp32={"min_iou": 0.99}, tol_fp16={"min_iou": 0.95}, dtype="uint8")
+            kept = overlap(value, half[name])
+            entry.update(tol_fp32={"min_iou": 0.99}, tol_fp16={"min_iou": round(min(0.985, 1 - 3 * (1 - kept)), 4)},
+                         iou_fp16=[round(overlap(*pair), 4) for pair in zip(value, half[name])], dtype="uint8")
+            print(name, "with weights in float16:", entry["iou_fp16"], "of", entry["tol_fp16"])
         arrays.append(entry)
         kind_of = np.uint8 if name.endswith("_mask") else np.float32
         np.save(os.path.join(folder, name + ".npy"), value.numpy().astype(kind_of))
