@@ -70,12 +70,14 @@ struct vkr_conv {
     uint32_t output_pad[3];                     /* transposed only */
     uint32_t groups;                            /* 0 means 1 */
     enum vkr_activation act;                    /* NONE, RELU, GELU, LEAKY_RELU */
+    bool in_blocks;                             /* transposed only, kernel = stride: the result is not interleaved */
 };
 struct vkr_tensor *vkr_conv(struct vkr_graph *g, struct vkr_tensor *x, struct vkr_tensor *w, struct vkr_tensor *bias,
                             const struct vkr_conv *params);
 
 /* Transposed convolution; w as PyTorch: [C, O/groups, kh, kw] or with kd. Kernels equal to their stride without padding
- * become a matmul and a permute. */
+ * become a matmul and a permute; with `in_blocks` the matmul alone: y [B, H, W, taps * O], the taps of each position
+ * together. */
 struct vkr_tensor *vkr_conv_transpose(struct vkr_graph *g, struct vkr_tensor *x, struct vkr_tensor *w,
                                       struct vkr_tensor *bias, const struct vkr_conv *params);
 
@@ -94,6 +96,13 @@ struct vkr_conv_slab {
 };
 struct vkr_tensor *vkr_conv_slab(struct vkr_graph *g, struct vkr_tensor *const *x, uint32_t count, struct vkr_tensor *w,
                                  struct vkr_tensor *bias, const struct vkr_conv_slab *params);
+
+/* Masks from the features of pixels: y[b, m, i] = sum over c of w[b, m, c] x[b, row(i), c].  x [B, height * width, C],
+ * w [B, M, C], y [B, M, height, width], all f32. levels 0: the rows of x are pixels in order. levels n: x was enlarged n
+ * times by transposed convolutions of stride 2 that left blocks together (vkr_conv.in_blocks): the pixels of a cell of the
+ * coarsest grid follow each other, four blocks of the next finer level. (segment_anything/modeling/mask_decoder.py) */
+struct vkr_tensor *vkr_mask_product(struct vkr_graph *g, struct vkr_tensor *x, struct vkr_tensor *w, uint32_t height,
+                                    uint32_t width, uint32_t levels);
 
 /* The index of the largest of the first `classes` channels, the first of equals; x [.., C] f32, y [..] i32. */
 struct vkr_tensor *vkr_argmax(struct vkr_graph *g, struct vkr_tensor *x, uint32_t classes);

@@ -76,9 +76,10 @@ static struct vkr_tensor *column_weight(struct vkr_graph *g, struct vkr_tensor *
     return vkr_reshape(g, vkr_permute(g, vkr_reshape(g, w, flat), (uint32_t[]){ 2, 1, 0 }), matrix);
 }
 
-/* Each input position becomes a block of the output: x · wᵀ, then the taps of each axis go beside the positions. */
+/* Each input position becomes a block of the output: x · wᵀ, then the taps of each axis go beside the positions, unless
+ * the blocks are to stay together. */
 static struct vkr_tensor *blocks(struct vkr_graph *g, struct vkr_tensor *x, struct vkr_tensor *w,
-                                 struct vkr_tensor *bias, const struct conv_shape *shape)
+                                 struct vkr_tensor *bias, const struct conv_shape *shape, bool together)
 {
     uint32_t space[3], out[3], batch = x->desc.dim[0], taps = conv_taps(shape), n = shape->outputs;
     const uint32_t *k = shape->kernel;
@@ -89,6 +90,8 @@ static struct vkr_tensor *blocks(struct vkr_graph *g, struct vkr_tensor *x, stru
     if (bias && taps > 1)
         bias = vkr_reshape(g, vkr_broadcast(g, bias, vkr_f32(2, taps, n)), vkr_f32(1, taps * n));
     struct vkr_tensor *y = conv_matmul(g, x, column_weight(g, w, shape), bias, shape->act);
+    if (together)
+        return vkr_reshape(g, y, conv_result(&x->desc, space, taps * n));
     uint64_t block = (uint64_t)k[1] * k[2] * n;
     y = conv_swap(g, y, (uint64_t)batch * space[0], space[1] * space[2], k[0], block);
     y = conv_swap(g, y, (uint64_t)batch * out[0] * space[1], space[2], k[1], block / k[1]);
@@ -109,7 +112,9 @@ struct vkr_tensor *vkr_conv_transpose(struct vkr_graph *g, struct vkr_tensor *x,
     if (status != VKS_OK)
         return vkr_graph_fail(g, status);
     if (conv_is_tiling(&shape))
-        return blocks(g, x, w, bias, &shape);
+        return blocks(g, x, w, bias, &shape, params->in_blocks);
+    if (params->in_blocks)
+        return vkr_graph_fail(g, vks_fail(VKS_ERR_ARGUMENT, "conv_transpose: only kernels equal to their stride make blocks"));
     struct vkr_call call = conv_call("conv_transpose", true, &shape, operands, params);
     call.list = choices[w->desc.dtype == VKR_F16];
     call.count = call.rivals = CHOICES;

@@ -57,19 +57,34 @@ static struct vkr_tensor *all_tokens(const struct sam_decoder *d, struct nn n, c
     return vkr_concat(n.graph, own, sparse, 1);
 }
 
-/* [B, N, C] on the grid to [B, 16 N, C / 8]. */
-static struct vkr_tensor *upscale(const struct sam_decoder *d, struct nn n, struct vkr_tensor *image,
-                                  struct vkr_tensor *const high[2])
+/* [B, N, C] on the grid to [B, 16 N, C / 8], the pixels of a cell together: norm, GELU and the masks' product take them
+ * in any order, so that only the masks are put in order. */
+static struct vkr_tensor *upscale(const struct sam_decoder *d, struct nn n, struct vkr_tensor *image)
+{
+    uint32_t low = 4 * d->grid;
+    vkr_graph_push(n.graph, "output_upscaling");
+    struct vkr_tensor *x = nn_conv_transpose_blocks(n, "0", image, d->channels / 4, 2, VKR_ACT_NONE);
+    x = vkr_unary(n.graph, nn_layer_norm(n, "1", x, image_norm_eps), VKR_ACT_GELU);
+    x = nn_conv_transpose_blocks(n, "3", x, d->channels / 8, 2, VKR_ACT_GELU);
+    struct vkr_tensor *ordered = nn_join_blocks(n, x, d->grid, d->grid, 2);
+    ordered = nn_join_blocks(n, ordered, low / 2, low / 2, 2);
+    vkr_graph_mark(n.graph, ordered, NULL);         /* left out of a plan that nobody looks into */
+    vkr_graph_pop(n.graph);
+    return x;
+}
+
+/* The same where maps of the encoder are added: pixels in order. */
+static struct vkr_tensor *upscale_with(const struct sam_decoder *d, struct nn n, struct vkr_tensor *image,
+                                       struct vkr_tensor *const high[2])
 {
     uint32_t batch = image->desc.dim[0], low = 4 * d->grid;
     vkr_graph_push(n.graph, "output_upscaling");
     struct vkr_tensor *x = vkr_reshape(n.graph, image, vkr_f32(4, batch, d->grid, d->grid, d->channels));
     x = nn_conv_transpose(n, "0", x, d->channels / 4, 2, VKR_ACT_NONE);
-    x = nn_layer_norm(n, "1", high ? vkr_add(n.graph, x, high[1]) : x, image_norm_eps);
+    x = nn_layer_norm(n, "1", vkr_add(n.graph, x, high[1]), image_norm_eps);
     x = vkr_unary(n.graph, x, VKR_ACT_GELU);
-    x = nn_conv_transpose(n, "3", x, d->channels / 8, 2, high ? VKR_ACT_NONE : VKR_ACT_GELU);
-    if (high)
-        x = vkr_unary(n.graph, vkr_add(n.graph, x, high[0]), VKR_ACT_GELU);
+    x = nn_conv_transpose(n, "3", x, d->channels / 8, 2, VKR_ACT_NONE);
+    x = vkr_unary(n.graph, vkr_add(n.graph, x, high[0]), VKR_ACT_GELU);
     vkr_graph_mark(n.graph, x, NULL);
     vkr_graph_pop(n.graph);
     return vkr_reshape(n.graph, x, vkr_f32(3, batch, low * low, d->channels / 8));
@@ -103,9 +118,9 @@ struct sam_decoded sam_decoder_predict(const struct sam_decoder *d, struct nn n,
     struct nn_two_way_result result = nn_two_way(n, "transformer", tokens, image, position, &two_way);
     out.tokens = vkr_slice(n.graph, result.tokens, 1, first + 1, d->masks);
     /* One after the other: compilers differ in the order in which they evaluate arguments, and plans would, too. */
-    struct vkr_tensor *upscaled = upscale(d, n, result.image, high), *weights = hyper_weights(d, n, out.tokens);
-    out.masks = vkr_matmul(n.graph, weights, upscaled, NULL, NULL, VKR_ACT_NONE);
-    out.masks = vkr_reshape(n.graph, out.masks, vkr_f32(4, shape->objects, d->masks, low, low));
+    struct vkr_tensor *upscaled = high ? upscale_with(d, n, result.image, high) : upscale(d, n, result.image);
+    struct vkr_tensor *weights = hyper_weights(d, n, out.tokens);
+    out.masks = vkr_mask_product(n.graph, upscaled, weights, low, low, high ? 0 : 2);
     vkr_graph_mark(n.graph, out.masks, "masks");
     out.iou = nn_mlp_head(n, "iou_prediction_head", vkr_slice(n.graph, result.tokens, 1, first, 1), d->iou_hidden,
                           d->masks, d->iou_depth);

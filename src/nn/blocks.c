@@ -113,14 +113,39 @@ struct vkr_tensor *nn_neck(struct nn n, const char *name, struct vkr_tensor *x, 
     return x;
 }
 
-struct vkr_tensor *nn_conv_transpose(struct nn n, const char *name, struct vkr_tensor *x, uint32_t outputs,
-                                     uint32_t kernel, enum vkr_activation act)
+static struct vkr_tensor *conv_transpose(struct nn n, const char *name, struct vkr_tensor *x, uint32_t outputs,
+                                         const struct vkr_conv *params)
 {
-    const struct vkr_conv params = { .stride = { 1, kernel, kernel }, .act = act };
+    const uint32_t kernel = params->stride[1];
     vkr_graph_push(n.graph, "%s", name);
     struct vkr_tensor *weight = nn_weight(n, "weight", vkr_f32(4, vkr_last(&x->desc), outputs, kernel, kernel));
     struct vkr_tensor *bias = nn_param(n, "bias", vkr_f32(1, outputs));
-    struct vkr_tensor *y = vkr_conv_transpose(n.graph, x, weight, bias, &params);
+    struct vkr_tensor *y = vkr_conv_transpose(n.graph, x, weight, bias, params);
     vkr_graph_pop(n.graph);
     return y;
+}
+
+struct vkr_tensor *nn_conv_transpose(struct nn n, const char *name, struct vkr_tensor *x, uint32_t outputs,
+                                     uint32_t kernel, enum vkr_activation act)
+{
+    return conv_transpose(n, name, x, outputs, &(struct vkr_conv){ .stride = { 1, kernel, kernel }, .act = act });
+}
+
+struct vkr_tensor *nn_conv_transpose_blocks(struct nn n, const char *name, struct vkr_tensor *x, uint32_t outputs,
+                                            uint32_t kernel, enum vkr_activation act)
+{
+    const struct vkr_conv params = { .stride = { 1, kernel, kernel }, .act = act, .in_blocks = true };
+    uint32_t batch = x->desc.dim[0], rows = x->desc.dim[1];
+    x = vkr_reshape(n.graph, x, vkr_f32(4, batch, 1, rows, x->desc.dim[2]));
+    x = conv_transpose(n, name, x, outputs, &params);
+    return vkr_reshape(n.graph, x, vkr_f32(3, batch, rows * kernel * kernel, outputs));
+}
+
+struct vkr_tensor *nn_join_blocks(struct nn n, struct vkr_tensor *x, uint32_t height, uint32_t width, uint32_t kernel)
+{
+    uint32_t batch = x->desc.dim[0];
+    uint32_t inner = (uint32_t)(vkr_numel(&x->desc) / ((uint64_t)batch * height * width * kernel * kernel));
+    x = vkr_reshape(n.graph, x, vkr_f32(4, batch * height, width, kernel, kernel * inner));
+    x = vkr_permute(n.graph, x, (uint32_t[]){ 0, 2, 1, 3 });
+    return vkr_reshape(n.graph, x, vkr_f32(4, batch, height * kernel, width * kernel, inner));
 }

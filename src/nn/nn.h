@@ -56,6 +56,14 @@ struct vkr_tensor *nn_neck(struct nn n, const char *name, struct vkr_tensor *x, 
 struct vkr_tensor *nn_conv_transpose(struct nn n, const char *name, struct vkr_tensor *x, uint32_t outputs,
                                      uint32_t kernel, enum vkr_activation act);
 
+/* The same of rows [B, N, C] to [B, N * kernel * kernel, outputs]: the pixels that one row becomes follow each other. What
+ * goes on pixel by pixel need not put them in order. */
+struct vkr_tensor *nn_conv_transpose_blocks(struct nn n, const char *name, struct vkr_tensor *x, uint32_t outputs,
+                                            uint32_t kernel, enum vkr_activation act);
+
+/* Such rows of an image of height x width cells in order: [B, height * kernel, width * kernel, rest]. */
+struct vkr_tensor *nn_join_blocks(struct nn n, struct vkr_tensor *x, uint32_t height, uint32_t width, uint32_t kernel);
+
 /* Multi-head self-attention with one fused projection NAME.qkv, NAME.proj and decomposed relative positions
  * NAME.rel_pos_h and rel_pos_w of `table_h` and `table_w` entries (0: none). x [B, H, W, C] is the normalised input.
  * window > 0: attention within windows of window x window; tokens beyond the grid are zeros before the projection, so

@@ -8,12 +8,12 @@ static struct vkr_tensor *build(struct vkr_graph *g, const void *params, struct 
     return vkr_conv_transpose(g, in[0], in[1], count > 2 ? in[2] : NULL, params);
 }
 
-struct geometry { uint32_t in[3], out[3], kernel[3], stride[3], pad[3], dilation[3], groups, channels, outputs; };
+struct geometry { uint32_t in[3], out[3], kernel[3], stride[3], pad[3], dilation[3], groups, channels, outputs; bool in_blocks; };
 
 static struct geometry geometry_of(const struct vkr_conv *p, const struct vkr_desc *x, const struct vkr_desc *w,
                                    const struct vkr_desc *y)
 {
-    struct geometry g = { .groups = p->groups ? p->groups : 1, .channels = w->dim[0] };
+    struct geometry g = { .groups = p->groups ? p->groups : 1, .channels = w->dim[0], .in_blocks = p->in_blocks };
     g.outputs = w->dim[1] * g.groups;
     for (uint32_t i = 0; i < 3; i++) {
         bool used = i > 0 || x->rank == 5;
@@ -44,6 +44,12 @@ static void scatter(const struct geometry *g, const double *x, const double *w, 
             for (uint32_t kx = 0; kx < g->kernel[2]; kx++) {
                 int64_t z = (int64_t)at[0] * g->stride[0] + kz * g->dilation[0] - g->pad[0];
                 int64_t y = (int64_t)at[1] * g->stride[1] + ky * g->dilation[1] - g->pad[1];
+                uint64_t block = ((uint64_t)at[0] * g->in[1] + at[1]) * g->in[2] + at[2];
+                if (g->in_blocks) {
+                    block = ((block * g->kernel[0] + kz) * g->kernel[1] + ky) * g->kernel[2] + kx;
+                    add_tap(g, x, w + (kz * g->kernel[1] + ky) * g->kernel[2] + kx, image + block * g->outputs);
+                    continue;
+                }
                 int64_t q = (int64_t)at[2] * g->stride[2] + kx * g->dilation[2] - g->pad[2];
                 if (z >= 0 && z < g->out[0] && y >= 0 && y < g->out[1] && q >= 0 && q < g->out[2])
                     add_tap(g, x, w + (kz * g->kernel[1] + ky) * g->kernel[2] + kx,
@@ -101,6 +107,9 @@ static const struct op_case cases[] = {
     CASE("2 groups", 12, X(1, 5, 5, 6), W(6, 4, 3, 3), W(8), .stride = ALL(2), .pad = ALL(1), .groups = 2),
     CASE("2 groups f16", 12, X(2, 5, 5, 6), H(6, 4, 2, 2), W(8), .stride = ALL(2), .groups = 2, .act = VKR_ACT_GELU),
     CASE("depthwise", 4, X(1, 5, 3, 113), W(113, 1, 3, 3), NONE, .stride = ALL(2), .pad = ALL(1), .groups = 113),
+    CASE("2x2 stride 2 in blocks", 20, X(2, 5, 7, 20), W(20, 12, 2, 2), W(12), .stride = ALL(2), .act = VKR_ACT_GELU,
+         .in_blocks = true),
+    CASE("3x1x2 stride 3 1 2 in blocks", 8, X(2, 3, 5, 3, 8), H(8, 5, 3, 1, 2), NONE, .stride = { 3, 1, 2 }, .in_blocks = true),
     CASE("2x2x2 stride 2", 8, X(1, 4, 5, 3, 8), W(8, 5, 2, 2, 2), W(5), .stride = ALL(2)),
     CASE("1x2x2 stride 1 2 2", 8, X(2, 4, 5, 3, 8), W(8, 5, 1, 2, 2), W(5), .stride = { 1, 2, 2 }),
     CASE("2x3x1 stride 2 3 1", 8, X(2, 3, 2, 3, 8), W(8, 5, 2, 3, 1), W(5), .stride = { 2, 3, 1 }),
@@ -128,6 +137,8 @@ static const struct op_rejection rejections[] = {
     REJECT("output padding of a stride", "output padding", F(1, 5, 5, 3), F(3, 4, 2, 2), ABSENT, .stride = ALL(2),
            .output_pad = ALL(2)),
     REJECT("stride beyond reason", "too long", F(1, 5, 5, 3), F(3, 4, 2, 2), ABSENT, .stride = ALL(1u << 30)),
+    REJECT("blocks that overlap", "equal to their stride", F(1, 5, 5, 3), F(3, 4, 3, 3), ABSENT, .stride = ALL(2),
+           .in_blocks = true),
     REJECT("unknown activation", "activation", F(1, 5, 5, 3), F(3, 4, 2, 2), ABSENT, .act = VKR_ACT_TANH),
 };
 
