@@ -3,6 +3,7 @@
 #include "api/env.h"
 #include "api/handles.h"
 #include "api/tune.h"
+#include "api/verdicts.h"
 #include "base/mem.h"
 #include "gpu/device.h"
 
@@ -123,7 +124,7 @@ vks_status context_wrap(struct vkr_device *device, const struct vkr_log *log, vk
     if (context->target.options.tune == VKR_TUNE_AUTO && context->target.caps.device_class != VKR_CLASS_CPU)
         doctor_check_new(context);
     if (context->target.options.tune != VKR_TUNE_OFF)
-        doctor_apply(context);
+        verdicts_apply(context);
     vks_status status = tune_open(context);
     if (status != VKS_OK)
         vks_context_destroy(&context);
