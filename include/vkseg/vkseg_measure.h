@@ -101,7 +101,7 @@ typedef struct vks_check {
 /* Runs every kernel variant of one operator (NULL: of all) on the context's device and calls `each` with the result;
  * non-zero from it ends the run (CANCELLED). With a cache folder (option cache) the verdicts are kept: a wrong kernel, and
  * one that took the process down while it was tried, is set aside by every later context but those with the option
- * tune=off. Errors: ARGUMENT (no such operator), HOST_MEMORY. */
+ * tune=off; one that did so while it was timed, where another can run, until its answers are found right here. Errors: ARGUMENT (no such operator), HOST_MEMORY. */
 VKS_API vks_status vks_context_check(vks_context *context, const char *op, int (*each)(void *user, const vks_check *check),
                                      void *user);
 

@@ -35,12 +35,23 @@ static vks_status set_force(struct vkr_options *options, const char *value)
     return VKS_OK;
 }
 
-bool vkr_options_banned(const struct vkr_options *options, const char *kernel)
+static void add_kernel(char list[VKR_MAX_BANNED][64], uint32_t *count, const char *kernel)
 {
-    for (uint32_t i = 0; i < options->ban_count; i++)
-        if (strcmp(options->ban[i], kernel) == 0)
-            return true;
-    return false;
+    for (uint32_t i = 0; i < *count; i++)
+        if (strcmp(list[i], kernel) == 0)
+            return;
+    if (*count < VKR_MAX_BANNED && strlen(kernel) < sizeof *list)
+        snprintf(list[(*count)++], sizeof *list, "%s", kernel);
+}
+
+void vkr_options_ban(struct vkr_options *options, const char *kernel)
+{
+    add_kernel(options->ban, &options->ban_count, kernel);
+}
+
+void vkr_options_avoid(struct vkr_options *options, const char *kernel)
+{
+    add_kernel(options->avoid, &options->avoid_count, kernel);
 }
 
 static vks_status set_ban(struct vkr_options *options, const char *value)

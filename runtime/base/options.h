@@ -23,6 +23,8 @@ struct vkr_options {
     uint32_t force_count;
     char ban[VKR_MAX_BANNED][64];   /* kernels that are not chosen: "ban=matmul_coopmat.f16" */
     uint32_t ban_count;
+    char avoid[VKR_MAX_BANNED][64]; /* kernels that are chosen only where no other can run (not parsed) */
+    uint32_t avoid_count;
     enum vkr_tune tune;
     uint32_t force_turn;            /* which of the cuts that a pinned variant can run in, modulo their number (not parsed) */
     bool force_is_wish;             /* a pinned variant that cannot run is passed over instead of refused (not parsed) */
@@ -43,8 +45,9 @@ vks_status vkr_options_parse(struct vkr_options *options, const char *text);
 /* "512M", "2GiB", "1000000" to bytes. */
 vks_status vkr_parse_size(const char *text, uint64_t *out);
 
-/* Is the kernel "SHADER.VARIANT" set aside? */
-bool vkr_options_banned(const struct vkr_options *options, const char *kernel);
+/* Sets a kernel aside, "SHADER.VARIANT" or one cut of it, if it is not yet and there is room. */
+void vkr_options_ban(struct vkr_options *options, const char *kernel);
+void vkr_options_avoid(struct vkr_options *options, const char *kernel);
 
 /* The variant pinned for `shader`, or NULL. */
 const char *vkr_options_forced(const struct vkr_options *options, const char *shader);

@@ -40,24 +40,28 @@ static bool named_by(const char *kernel, const char *text)
            (length == whole && strncmp(kernel, text, length) == 0) || (length == part && strncmp(variant, text, length) == 0);
 }
 
-/* Set aside as a whole, or in this cut. */
-static bool is_banned(const struct vkr_options *options, const char *kernel)
+/* As a whole, or in this cut. */
+static bool is_in(const char (*list)[64], uint32_t count, const char *kernel)
 {
-    for (uint32_t i = 0; i < options->ban_count; i++)
-        if (named_by(kernel, options->ban[i]))
+    for (uint32_t i = 0; i < count; i++)
+        if (named_by(kernel, list[i]))
             return true;
     return false;
 }
 
-static void add(const struct vkr_target *target, const char *forced, struct live candidate, struct live *out, uint32_t *count)
+/* Who may be chosen. */
+struct wish { const char *forced; bool takes_avoided; };
+
+static bool is_wanted(const struct vkr_options *options, const struct wish *wish, const char *kernel)
 {
-    if (*count == VKR_MAX_CANDIDATES || (forced ? !named_by(candidate.kernel, forced) : is_banned(&target->options, candidate.kernel)))
-        return;
-    out[(*count)++] = candidate;
+    if (wish->forced)
+        return named_by(kernel, wish->forced);
+    return !is_in(options->ban, options->ban_count, kernel) &&
+           (wish->takes_avoided || !is_in(options->avoid, options->avoid_count, kernel));
 }
 
-static void add_choice(const struct vkr_target *target, const char *forced, const struct vkr_call *call, uint32_t index, struct live *out,
-                       uint32_t *count)
+static void add_choice(const struct vkr_target *target, const struct wish *wish, const struct vkr_call *call, uint32_t index,
+                       struct live *out, uint32_t *count)
 {
     const struct vkr_choice *choice = &call->list[index];
     struct live candidate = { index, 0, vkr_choice_tier(choice), choice->cpu_only, index < call->rivals, "" };
@@ -70,24 +74,25 @@ static void add_choice(const struct vkr_target *target, const char *forced, cons
         candidate.cut = cuts[least].index;
         snprintf(candidate.kernel, sizeof candidate.kernel, "%s.%s%s%s", choice->shader, choice->variant, *cuts[least].name ? ":" : "",
                  cuts[least].name);
-        add(target, forced, candidate, out, count);
+        if (*count < VKR_MAX_CANDIDATES && is_wanted(&target->options, wish, candidate.kernel))
+            out[(*count)++] = candidate;
         memmove(&cuts[least], &cuts[least + 1], (left - least - 1) * sizeof *cuts);
     }
 }
 
 /* What could be used, in the static order. */
-static uint32_t list_live(const struct vkr_target *target, const struct vkr_call *call, const char *forced, struct live *out)
+static uint32_t list_live(const struct vkr_target *target, const struct vkr_call *call, const struct wish *wish, struct live *out)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < call->count; i++) {
         const struct vkr_choice *choice = &call->list[i];
         if (!vkr_variant_built(choice->shader, choice->variant, NULL) || (choice->needs & ~target->caps.bits))
             continue;
-        if (choice->cpu_only && target->caps.device_class != VKR_CLASS_CPU && !forced)
+        if (choice->cpu_only && target->caps.device_class != VKR_CLASS_CPU && !wish->forced)
             continue;
         if (choice->fits && !choice->fits(call->shape, target))
             continue;
-        add_choice(target, forced, call, i, out, &count);
+        add_choice(target, wish, call, i, out, &count);
     }
     return count;
 }
@@ -142,15 +147,19 @@ static vks_status refuse(const struct vkr_target *target, const char *op, const 
 vks_status vkr_choose_call(const struct vkr_target *target, const struct vkr_call *call, uint32_t *choice, uint32_t *cut)
 {
     struct live live[VKR_MAX_CANDIDATES];
-    const char *forced = vkr_options_forced(&target->options, call->op);
-    uint32_t count = list_live(target, call, forced, live), at = 0;
-    if (count == 0 && forced && target->options.force_is_wish) {
-        forced = NULL;
-        count = list_live(target, call, NULL, live);
+    struct wish wish = { vkr_options_forced(&target->options, call->op), false };
+    uint32_t count = list_live(target, call, &wish, live), at = 0;
+    if (count == 0 && wish.forced && target->options.force_is_wish) {
+        wish.forced = NULL;
+        count = list_live(target, call, &wish, live);
+    }
+    if (count == 0 && target->options.avoid_count) {
+        wish.takes_avoided = true;
+        count = list_live(target, call, &wish, live);
     }
     if (count == 0)
-        return refuse(target, call->op, forced);
-    if (forced)
+        return refuse(target, call->op, wish.forced);
+    if (wish.forced)
         at = pick_turn(live, count, target->options.force_turn);
     else
         at = target->options.tune == VKR_TUNE_OFF ? pick_safest(live, count) : pick_by_time(target, call, live, count);

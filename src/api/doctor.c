@@ -59,7 +59,7 @@ static void check_variant(vks_context *context, const struct op_suite *suite, co
         snprintf(check->detail, sizeof check->detail, "the device lacks %s", vkr_cap_name(lacking & (~lacking + 1)));
         return;
     }
-    verdicts_try(context, kernel);
+    verdicts_try(context, kernel, "crashed");
     harness_say = ignore_line;
     run_cases(context, suite, choice, check);
     harness_say = NULL;
@@ -110,6 +110,8 @@ vks_status vks_context_check(vks_context *context, const char *op, int (*each)(v
         found = true;
         for (uint32_t i = 0; suites[s]->choices && i < suites[s]->choice_count; i++) {
             check_variant(context, suites[s], &suites[s]->choices[i], &check);
+            if (check.verdict == VKS_CHECK_RIGHT)
+                verdicts_lift(context, check.kernel);
             VKS_REQUIRE(each(user, &check) == 0, VKS_ERR_CANCELLED, "cancelled by the program between two kernels");
         }
     }

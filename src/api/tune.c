@@ -4,6 +4,7 @@
 
 #include "api/clock.h"
 #include "api/trial.h"
+#include "api/verdicts.h"
 #include "base/mem.h"
 #include "base/store.h"
 #include "gpu/device.h"
@@ -80,6 +81,17 @@ static bool is_memory(vks_status status)
     return status == VKS_ERR_DEVICE_MEMORY || status == VKS_ERR_HOST_MEMORY;
 }
 
+/* What takes the process down here, or the device, is set aside from the next start on. */
+static vks_status try(vks_context *context, const struct vkr_question *question, const char *kernel, double *ms)
+{
+    verdicts_try(context, kernel, "died");
+    vks_status status = trial_run(context, question, kernel, context->tune_left_ms, best_known(question), ms);
+    if (status == VKS_ERR_DEVICE_LOST)
+        verdicts_add(context, kernel, "died");
+    verdicts_tried(context);
+    return status;
+}
+
 /* Gives every candidate a time, while the budget lasts. */
 static vks_status answer(vks_context *context, struct vkr_question *question, bool *added)
 {
@@ -90,7 +102,7 @@ static vks_status answer(vks_context *context, struct vkr_question *question, bo
         double began = clock_ms(), ms = 0;
         if (candidate->ms != 0)
             continue;
-        vks_status status = trial_run(context, question, candidate->kernel, context->tune_left_ms, best_known(question), &ms);
+        vks_status status = try(context, question, candidate->kernel, &ms);
         context->tune_left_ms -= clock_ms() - began;
         if (status == VKS_ERR_DEVICE_LOST)
             return status;

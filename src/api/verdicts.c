@@ -66,12 +66,26 @@ void verdicts_add(const vks_context *context, const char *kernel, const char *ve
     vkr_free(known);
 }
 
+void verdicts_lift(const vks_context *context, const char *kernel)
+{
+    char cut[LINE], verdict[16], latest[16];
+    char *known = verdicts_read(context);
+    for (const char *at = known; at && *at; at = strchr(at, '\n') ? strchr(at, '\n') + 1 : "") {
+        if (sscanf(at, "%127s %15s", cut, verdict) != 2 || strncmp(cut, kernel, strlen(kernel)) != 0 || cut[strlen(kernel)] != ':')
+            continue;
+        verdicts_find(known, cut, latest);
+        if (strcmp(latest, "died") == 0 && strcmp(verdict, "died") == 0)
+            verdicts_add(context, cut, "right");
+    }
+    vkr_free(known);
+}
+
 /* ---- quarantine -------------------------------------------------------------------------------------------------- */
 
-void verdicts_try(const vks_context *context, const char *kernel)
+void verdicts_try(const vks_context *context, const char *kernel, const char *verdict)
 {
-    char name[64], text[LINE + 32];
-    snprintf(text, sizeof text, "%ld %s", (long)getpid(), kernel);
+    char name[64], text[LINE + 48];
+    snprintf(text, sizeof text, "%ld %s %s", (long)getpid(), kernel, verdict);
     file_name(context, "trying", name);
     vkr_store_write(folder_of(context), name, vkr_device_key(context->device), text, strlen(text));
 }
@@ -96,15 +110,15 @@ static bool is_running(long process)
 /* A marker of a process that is gone: what it tried took it down. */
 static void read_marker(const vks_context *context)
 {
-    char name[64], kernel[LINE];
+    char name[64], kernel[LINE], verdict[16];
     void *text = NULL;
     size_t size;
     long process;
     file_name(context, "trying", name);
     if (!vkr_store_read(folder_of(context), name, vkr_device_key(context->device), &text, &size))
         return;
-    if (sscanf(text, "%ld %127s", &process, kernel) == 2 && !is_running(process)) {
-        verdicts_add(context, kernel, "crashed");
+    if (sscanf(text, "%ld %127s %15s", &process, kernel, verdict) == 3 && !is_running(process)) {
+        verdicts_add(context, kernel, verdict);
         verdicts_tried(context);
         vkr_log(&context->log, VKS_LOG_WARNING, "the kernel %s ended an earlier run on %s; it is set aside (vkseg doctor tries again)",
                 kernel, context->target.caps.name);
@@ -121,11 +135,13 @@ void verdicts_apply(vks_context *context)
     read_marker(context);
     char *known = verdicts_read(context);
     for (const char *at = known; at && *at; at = strchr(at, '\n') ? strchr(at, '\n') + 1 : "") {
-        if (sscanf(at, "%127s %15s", kernel, verdict) != 2 || strlen(kernel) >= sizeof options->ban[0])
+        if (sscanf(at, "%127s %15s", kernel, verdict) != 2)
             continue;
         verdicts_find(known, kernel, latest);
-        if (strcmp(latest, "right") != 0 && !vkr_options_banned(options, kernel) && options->ban_count < VKR_MAX_BANNED)
-            snprintf(options->ban[options->ban_count++], sizeof options->ban[0], "%s", kernel);
+        if (strcmp(latest, "died") == 0)
+            vkr_options_avoid(options, kernel);
+        else if (strcmp(latest, "right") != 0)
+            vkr_options_ban(options, kernel);
     }
     vkr_free(known);
 }

@@ -102,13 +102,13 @@ static void quarantines(void **state)
     tiny_need();
     vks_context *context = open_context("off");
     keep(context, "kernels", "");
-    snprintf(text, sizeof text, "%ld softmax.f32", (long)getpid());
+    snprintf(text, sizeof text, "%ld softmax.f32 crashed", (long)getpid());
     keep(context, "trying", text);
     vks_context_destroy(&context);
     context = open_context("table");
     assert_int_equal(context->target.options.ban_count, 0);
     assert_true(is_kept(context, "trying"));
-    keep(context, "trying", "2147483000 unary.vec");
+    keep(context, "trying", "2147483000 unary.vec crashed");
     vks_context_destroy(&context);
     for (int again = 0; again < 2; again++) {
         context = open_context("table");

@@ -9,6 +9,8 @@
 #include "support/folder.h"
 #include "vkseg/vkseg_measure.h"
 
+#include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { SIDE = 256 };
@@ -100,15 +102,21 @@ static void times_name(const vks_context *context, char name[64])
     snprintf(name, 64, "times-%016llx", (unsigned long long)vkr_device_key(context->device));
 }
 
-static bool has_times(const vks_context *context)
+/* The kept file of that kind holds `word`. */
+static bool is_kept(uint64_t key, const char *kind, const char *word)
 {
     char name[64];
-    void *data;
+    void *data = NULL;
     size_t size;
-    times_name(context, name);
-    bool there = vkr_store_read(test_folder, name, vkr_device_key(context->device), &data, &size);
+    snprintf(name, sizeof name, "%s-%016llx", kind, (unsigned long long)key);
+    bool there = vkr_store_read(test_folder, name, key, &data, &size) && strstr(data, word);
     free(data);
     return there;
+}
+
+static bool has_times(const vks_context *context)
+{
+    return is_kept(vkr_device_key(context->device), "times", "");
 }
 
 /* Without a budget nothing is timed; how long a call takes here is not for a test to say, so it gets a large one. */
@@ -189,6 +197,133 @@ static void too_large(void **state)
     vks_context_destroy(&context);
 }
 
+/* ---- what dies while it is timed -------------------------------------------------------------------------------- */
+
+/* Seconds for a candidate here. */
+static void build_heavy(void *user, struct vkr_graph *graph, struct stage_key key)
+{
+    const struct vkr_conv params = { .pad = { 0, 1, 1 } };
+    (void)user;
+    (void)key;
+    struct vkr_tensor *x = vkr_graph_input(graph, "x", vkr_f32(4, 1, 128, 128, 256));
+    vkr_graph_output(graph, vkr_conv(graph, x, vkr_graph_param(graph, "w", vkr_f32(4, 256, 256, 3, 3)), NULL, &params), "y");
+}
+
+/* The other process of is_killed: times until it is killed. */
+static int time_for_long(const char *folder)
+{
+    snprintf(test_folder, sizeof test_folder, "%s", folder);
+    vks_context *context = open_context("caps=-cpu,tune=auto");
+    context->tune_left_ms = 1e9;
+    run_graph(context, build_heavy);
+    vks_context_destroy(&context);
+    return 0;
+}
+
+/* A kernel that is set aside, by the name that the verdict has. */
+static void expect_avoided(const char *kernel)
+{
+    vks_choice choice;
+    vks_context *context = open_context("caps=-cpu,tune=auto");
+    assert_int_equal(context->target.options.avoid_count, 1);
+    assert_string_equal(context->target.options.avoid[0], kernel);
+    context->tune_left_ms = 60000;
+    run_graph(context, build_conv);                     /* with the other kernel, without a question */
+    assert_refused(VKS_ERR_ARGUMENT, "no choice", vks_context_choice(context, 0, &choice));
+    vks_context_destroy(&context);
+}
+
+static void keep_verdicts(const char *text, uint64_t key)
+{
+    char name[64];
+    snprintf(name, sizeof name, "kernels-%016llx", (unsigned long long)key);
+    assert_true(vkr_store_write(test_folder, name, key, text, strlen(text)));
+}
+
+static void is_killed(void **state)
+{
+    (void)state;
+    tiny_need();
+    vks_context *context = open_context("caps=-cpu,tune=auto");
+    uint64_t key = vkr_device_key(context->device);
+    vks_context_destroy(&context);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        execl("/proc/self/exe", "test_api_tune", "timing", test_folder, (char *)NULL);
+        _exit(127);
+    }
+    int ended = 0;
+    for (int i = 0; i < 6000 && !is_kept(key, "trying", " conv.f32 died") && waitpid(child, &ended, WNOHANG) == 0; i++)
+        usleep(10000);
+    assert_true(is_kept(key, "trying", " conv.f32 died"));
+    assert_int_equal(kill(child, SIGKILL), 0);
+    assert_int_equal(waitpid(child, &ended, 0), child);
+    for (int again = 0; again < 2; again++) {
+        expect_avoided("conv.f32");
+        assert_false(is_kept(key, "trying", ""));
+    }
+    assert_true(is_kept(key, "kernels", "conv.f32 died"));
+    keep_verdicts("", key);
+}
+
+/* The process outlives the device. */
+static void loses_device(void **state)
+{
+    const struct vkr_params_source source = { ones, NULL };
+    const struct stage_builder builder = { .build = build_conv };
+    struct vkr_params *params;
+    struct vkr_plan *plan;
+    (void)state;
+    tiny_need();
+    char name[64];
+    vks_context *context = open_context("caps=-cpu,tune=auto");
+    uint64_t key = vkr_device_key(context->device);
+    times_name(context, name);
+    vkr_store_remove(test_folder, name);
+    vks_context_destroy(&context);
+    context = open_context("caps=-cpu,tune=auto");
+    context->tune_left_ms = 60000;
+    assert_ok(vkr_params_create(context->device, &source, &params));
+    vkr_vulkan_fail_at(4, 3);
+    vks_status status = stage_compile(context, params, &builder, (struct stage_key){ 0 }, &plan);
+    vkr_vulkan_fail_at(0, 0);
+    assert_int_equal(status, VKS_ERR_DEVICE_LOST);
+    assert_null(plan);
+    vkr_params_destroy(&params);
+    vks_context_destroy(&context);
+    assert_false(is_kept(key, "trying", ""));
+    expect_avoided("conv.f32");
+    keep_verdicts("conv.f32 died\nconv.f32 right\n", key);        /* as after vkseg doctor */
+    context = open_context("caps=-cpu,tune=auto");
+    assert_int_equal(context->target.options.avoid_count, 0);
+    vks_context_destroy(&context);
+}
+
+static int see_nothing(void *user, const vks_check *check)
+{
+    (void)user;
+    (void)check;
+    return 0;
+}
+
+/* A cut that died may be tried again once the doctor has found its kernel right. */
+static void doctor_lifts(void **state)
+{
+    (void)state;
+    tiny_need();
+    vks_context *context = open_context("caps=-cpu,tune=table");
+    uint64_t key = vkr_device_key(context->device);
+    keep_verdicts("argmax.f32:2x2 died\nargmaxes.f32:2x2 died\n", key);
+    assert_ok(vks_context_check(context, "argmax", see_nothing, NULL));
+    vks_context_destroy(&context);
+    context = open_context("caps=-cpu,tune=table");
+    assert_int_equal(context->target.options.avoid_count, 1);
+    assert_string_equal(context->target.options.avoid[0], "argmaxes.f32:2x2");
+    vks_context_destroy(&context);
+    keep_verdicts("", key);
+}
+
 /* A file of something else counts as none, and is replaced. */
 static void corrupt_file(void **state)
 {
@@ -238,12 +373,17 @@ static void costs_nothing(void **state)
     }
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    if (argc == 3 && strcmp(argv[1], "timing") == 0)
+        return time_for_long(argv[2]);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(timed_then_cached),
         cmocka_unit_test(times_others),
         cmocka_unit_test(too_large),
+        cmocka_unit_test(is_killed),
+        cmocka_unit_test(loses_device),
+        cmocka_unit_test(doctor_lifts),
         cmocka_unit_test(corrupt_file),
         cmocka_unit_test(costs_nothing),
     };

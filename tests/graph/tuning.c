@@ -243,6 +243,30 @@ static void test_left(void **state)
     vkr_tuning_destroy(&target.tuning);
 }
 
+/* What died while it was timed is no candidate, and is chosen all the same where nothing else can run. */
+static void test_avoided(void **state)
+{
+    struct vkr_target target = { .caps = vkr_caps_desktop() };
+    struct vkr_question q;
+    (void)state;
+    assert_int_equal(vkr_tuning_create(&target.tuning), VKS_OK);
+    vkr_options_avoid(&target.options, "matmul_tile.f32:128x128");
+    vkr_options_avoid(&target.options, "matmul_tile.f32:128x128");
+    assert_int_equal(target.options.avoid_count, 1);
+    assert_int_equal(lower(&target, 4096, 768).constants[1], 64);
+    assert_true(vkr_tuning_question(target.tuning, 0, &q));
+    assert_int_equal(q.count, 2);
+    vkr_options_avoid(&target.options, "matmul_tile.f32");
+    assert_string_equal(lower(&target, 4096, 768).shader, "matmul");
+    vkr_options_avoid(&target.options, "matmul.f32");
+    assert_string_equal(lower(&target, 4096, 768).shader, "matmul_tile");
+    vkr_options_ban(&target.options, "matmul_tile.f32");                /* wrong is wrong */
+    assert_string_equal(lower(&target, 4096, 768).shader, "matmul");
+    assert_int_equal(vkr_options_parse(&target.options, "force=matmul:matmul_tile.f32:128x128"), VKS_OK);
+    assert_string_equal(lower(&target, 4096, 768).shader, "matmul_tile");
+    vkr_tuning_destroy(&target.tuning);
+}
+
 /* The cpu class has one kernel, little work nothing to gain, and tune=off asks nobody. */
 static void test_no_question(void **state)
 {
@@ -309,7 +333,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_decision), cmocka_unit_test(test_question), cmocka_unit_test(test_no_question),
-        cmocka_unit_test(test_rivals), cmocka_unit_test(test_left),
+        cmocka_unit_test(test_rivals), cmocka_unit_test(test_left), cmocka_unit_test(test_avoided),
         cmocka_unit_test(test_off), cmocka_unit_test(test_text),
     };
     return cmocka_run_group_tests_name("tuning", tests, NULL, NULL);
