@@ -5,60 +5,7 @@
 # visibly, without a Vulkan device.
 set -u
 
-vkseg=$(realpath "${1:?usage: run.sh VKSEG [VKSEGDEV]}")
-vksegdev=${2:+$(realpath "$2")}
-root=$(cd "$(dirname "$0")/../.." && pwd)
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-unset NO_COLOR VKSEG_DEVICE VKS_LOG VKS_DEVICE VKS_OPTIONS
-export VKS_CACHE=$work/cache XDG_CACHE_HOME=$work/cache
-passed=0 failed=0 skipped=0
-
-complain() {
-    failed=$((failed + 1))
-    printf 'FAILED: vkseg %s\n  %s\n' "$command_line" "$1"
-    sed 's/^/  | /' err
-}
-
-# expect CODE PATTERN WORD...: the exit code, and a sentence on stderr that matches (extended regular expression).
-expect() {
-    local code=$1 pattern=$2
-    shift 2
-    command_line="$*"
-    "$vkseg" "$@" >out 2>err </dev/null
-    local got=$?
-    if [ "$got" -ne "$code" ]; then
-        complain "exit code $got, expected $code"
-    elif [ -n "$pattern" ] && ! grep -Eq -- "$pattern" err; then
-        complain "no line of stderr matches: $pattern"
-    elif [ "$code" -ne 0 ] && [ -s out ]; then
-        complain "stdout is not empty although the command failed"
-    elif [ "$code" -ne 0 ] && [ "$(wc -l <err)" -gt 6 ]; then
-        complain "the message is longer than six lines"
-    elif grep -Eqi 'segmentation fault|stack trace|assert|Sanitizer' err; then
-        complain "a crash"
-    else
-        passed=$((passed + 1))
-    fi
-}
-
-# check NAME CONDITION...: a command of the shell that must succeed after an expect.
-check() {
-    local name=$1
-    shift
-    if "$@" >/dev/null 2>&1; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        printf 'FAILED: %s\n  after: vkseg %s\n' "$name" "$command_line"
-    fi
-}
-
-skip() {
-    skipped=$((skipped + 1))
-    printf 'SKIPPED: %s\n' "$1"
-}
+. "$(dirname "$0")/support.sh"
 
 # ---- files to be wrong about ----
 { printf 'P5 64 48 255\n'; head -c 3072 /dev/zero | tr '\0' '\200'; } >ct.pgm
@@ -431,5 +378,4 @@ else
     expect 2 'takes no prompt of this kind' segment ct.pgm -m "$model" --family medsam --point 20,20 -o m.png
 fi
 
-printf 'cli: %d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
-[ "$failed" -eq 0 ]
+verdict cli

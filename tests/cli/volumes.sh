@@ -4,52 +4,10 @@
 # Volumes come from tests/fuzz/corpus; real ones from $VKS_SHARED_DIR, whose absence is a visible skip.
 set -u
 
-vkseg=$(realpath "${1:?usage: volumes.sh VKSEG [VKSEGDEV]}")
-vksegdev=${2:+$(realpath "$2")}
-root=$(cd "$(dirname "$0")/../.." && pwd)
+. "$(dirname "$0")/support.sh"
 shared=${VKS_SHARED_DIR:-$root/../shared}
 small=$root/tests/fuzz/corpus/nifti
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-unset NO_COLOR VKSEG_DEVICE VKS_LOG VKS_DEVICE VKS_OPTIONS
-export VKS_CACHE=$work/cache XDG_CACHE_HOME=$work/cache
-passed=0 failed=0 skipped=0
-
-complain() {
-    failed=$((failed + 1))
-    printf 'FAILED: vkseg %s\n  %s\n' "$command_line" "$1"
-    sed 's/^/  | /' err
-}
-
-# expect CODE PATTERN WORD...: the exit code, and a line of stderr that matches.
-expect() {
-    local code=$1 pattern=$2 got
-    shift 2
-    command_line="$*"
-    "$vkseg" "$@" >out 2>err </dev/null
-    got=$?
-    if [ "$got" -ne "$code" ]; then
-        complain "exit code $got, expected $code"
-    elif [ -n "$pattern" ] && ! grep -Eq -- "$pattern" err; then
-        complain "no line of stderr matches: $pattern"
-    elif grep -Eqi 'segmentation fault|assert|Sanitizer' err; then
-        complain "a crash"
-    else
-        passed=$((passed + 1))
-    fi
-}
-
-check() {
-    local what=$1
-    shift
-    if "$@"; then passed=$((passed + 1)); else complain "$what"; fi
-}
-
-skip() {
-    skipped=$((skipped + 1))
-    echo "SKIPPED: $1"
-}
+most_lines=10 # a folder of eight series is listed
 
 # ---- eval ----
 expect 2 'needs a file' eval "$small/flat-v1.nii"
@@ -88,43 +46,6 @@ check "info knows colour" grep -q '"channels": 3' out
 
 # ---- segment ----
 # A volume of three slices of 64 x 48, u8, spacing 1; the middle one is ct.pgm.
-bytes() {
-    printf "$(printf '\\x%02x' "$@")"
-}
-short() {
-    local value
-    for value in "$@"; do bytes $((value & 255)) $((value >> 8 & 255)); done
-}
-one=(0 0 128 63) zero=(0 0 0 0)
-make_header() { # slices
-    bytes 92 1 0 0
-    head -c 36 /dev/zero
-    short 3 64 48 "$1" 1 1 1 1
-    head -c 14 /dev/zero
-    short 2 8 0
-    for _ in 1 2 3 4 5 6 7 8; do bytes "${one[@]}"; done
-    bytes 0 0 176 67 # 352
-    head -c 140 /dev/zero
-    short 0 1
-    head -c 24 /dev/zero
-    bytes "${one[@]}" "${zero[@]}" "${zero[@]}" "${zero[@]}"
-    bytes "${zero[@]}" "${one[@]}" "${zero[@]}" "${zero[@]}"
-    bytes "${zero[@]}" "${zero[@]}" "${one[@]}" "${zero[@]}"
-    head -c 16 /dev/zero
-    bytes 110 43 49 0 0 0 0 0
-}
-pixels() {
-    local x y row disc hex
-    for ((y = 0; y < 48; y++)); do
-        row=
-        for ((x = 0; x < 64; x++)); do
-            disc=$((((x - 30) * (x - 30) + (y - 20) * (y - 20) < 150) * 20))
-            printf -v hex '\\x%02x' $(((x * 3 + y * 2 + ($1 + 1) * disc) & 255))
-            row+=$hex
-        done
-        printf "$row"
-    done
-}
 pixels 1 >middle.raw
 {
     make_header 3
@@ -322,24 +243,15 @@ else
         done
     } >tall.nii
     for signal in INT:130 TERM:143; do
-        command_line="segment of a tall volume, stopped by ${signal%:*}"
-        rm -f tall-out.nii tall.json said
-        "$vkseg" segment tall.nii -m "$model" --family sam --box 20,10,40,30@0 --slice 0:89 --propagate box \
-            -o tall-out.nii --report tall.json --progress json >out 2>said </dev/null &
-        for _ in $(seq 400); do
-            grep -Eq '"fraction":0\.(0[4-9]|[1-9])' said && break
-            sleep 0.02
-        done
-        kill -"${signal%:*}" $!
-        wait $!
-        got=$?
-        cp said err
+        rm -f tall-out.nii tall.json
+        interrupted "${signal%:*}" segment tall.nii -m "$model" --family sam --box 20,10,40,30@0 --slice 0:89 \
+            --propagate box -o tall-out.nii --report tall.json
         check "exit code ${signal#*:}" test "$got" -eq "${signal#*:}"
         check "a whole file" test "$(wc -c <tall-out.nii)" -eq $((352 + 90 * 64 * 48))
         check "with some of it" bash -c '[ "$(tail -c +353 tall-out.nii | tr -d "\000" | wc -c)" -gt 0 ]'
         check "the report says it is not complete" grep -q '"complete": false' tall.json
-        check "the sentence counts the masks" grep -Eq 'the [0-9]+ masks that were finished are written' said
-        check "progress has an end in sight" grep -q '"eta_s":' said
+        check "the sentence counts the masks" grep -Eq 'the [0-9]+ masks that were finished are written' err
+        check "progress has an end in sight" grep -q '"eta_s":' err
     done
     # Kept embeddings: another prompt on the same volume encodes nothing, and the labels are those of a run without.
     keep=(--embeddings shelf --slice 0:2 --propagate box)
@@ -365,10 +277,7 @@ else
     expect 9 'this is no folder' segment vol.nii "${run[@]}" "${box[@]}" --embeddings vol.nii -o no.nii
     expect 9 'cannot be made' segment vol.nii "${run[@]}" "${box[@]}" --embeddings not/here -o no.nii
     # A decoder that reads three maps of the encoder: kept and taken back as others are.
-    toy=$root/assets/golden/sam2_toy/weights.tsv
-    if [ -n "$vksegdev" ] && "$vksegdev" synth "$toy" -o hiera.safetensors >said; then
-        hiera=(-m hiera.safetensors --family medsam2 --model-option image_size=128 --model-option window_spec=8+4+6+4
-            --model-option global_blocks=3 -q)
+    if make_hiera; then
         keep=(--embeddings hiera --slice 0:2 --propagate box)
         both=("${box[@]}" --object --box 5,5,30,30@1)
         expect 0 '' segment vol.nii "${hiera[@]}" "${box[@]}" --slice 0:2 --propagate box -o hiera.nii --json
@@ -422,5 +331,4 @@ else
     done
 fi
 
-printf 'cli_volumes: %d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
-[ "$failed" -eq 0 ]
+verdict cli_volumes
