@@ -100,6 +100,8 @@ typedef struct vks_label {
     uint8_t rgb[3];
 } vks_label;
 
+struct vks_kernel;
+
 /* What a run will need, known before it starts. */
 typedef struct vks_label_estimate {
     uint32_t size[3];           /* of what the network sees */
@@ -122,6 +124,9 @@ typedef struct vks_label_params {
     void (*estimated)(void *user, const vks_label_estimate *estimate);          /* before the run; may be NULL */
     int (*progress)(void *user, double fraction, const char *stage);            /* as in vks_session_params */
     void *user;
+    /* vkseg_measure.h: called for each kernel of each tile, in the order in which they ran. Not NULL: each gets a time
+     * stamp of its own, which may keep kernels from overlapping. */
+    void (*kernel)(void *user, const struct vks_kernel *kernel);
 } vks_label_params;
 
 typedef struct vks_labels {
@@ -134,8 +139,10 @@ typedef struct vks_labels {
     uint32_t components;        /* before all but the largest were removed; 0 unless asked for */
     float low, high;            /* intensities that became 0 and 1 */
     vks_label_estimate estimate;
-    const float *logits;        /* [logit planes, box_size[1], box_size[0], classes]; NULL: not wanted */
+    const float *logits;        /* [logit_planes, box_size[1], box_size[0], classes]; NULL: not wanted */
+    size_t logit_planes;
     double prepare_ms, run_ms, gpu_ms;
+    double prepare_cpu_ms, run_cpu_ms;      /* of all threads of this process, so that software devices count */
 } vks_labels;
 
 /* Runs an automatic model (vks_model_info.accepts has VKS_ACCEPTS_VOLUME) on a volume of one channel. Memory is planned to

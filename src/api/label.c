@@ -157,7 +157,7 @@ static vks_status compile(struct labelling *l)
                           "logits", (void **)&l->result->logits));
     VKS_TRY(vkr_alloc(slab, widest * sizeof(float), "a slab", &l->slab));
     VKS_TRY(vkr_alloc(count_of(l->box.size), 1, "labels", (void **)&l->labels));
-    const struct stage_builder builder = { .build = build, .user = l };
+    const struct stage_builder builder = { .build = build, .user = l, .profile = l->params.kernel != NULL };
     return stage_compile(l->model->context, l->model->params, &builder, (struct stage_key){ 0 }, &l->compiled);
 }
 
@@ -270,6 +270,14 @@ static int on_progress(void *user, double fraction)
     return report(l, (l->tile + fraction) / (l->plan.tiles[0] * l->plan.tiles[1]), "label");
 }
 
+static void tell_kernels(const struct labelling *l)
+{
+    struct vkr_profile_row row;
+    for (uint32_t i = 0; l->params.kernel && vkr_plan_profile(l->compiled, i, &row); i++)
+        l->params.kernel(l->params.user,
+                         &(vks_kernel){ row.node, row.shader, row.variant, row.ms, row.flops, row.bytes });
+}
+
 static vks_status run_tiles(struct labelling *l)
 {
     const struct vkr_progress progress = { on_progress, l };
@@ -277,6 +285,7 @@ static vks_status run_tiles(struct labelling *l)
         VKS_TRY(write_tile(l));
         VKS_TRY(stage_run(l->model->context, l->compiled, "label", &progress));
         l->result->labels.gpu_ms += vkr_plan_gpu_ms(l->compiled);
+        tell_kernels(l);
         VKS_TRY(read_tile(l));
     }
     return VKS_OK;
@@ -311,22 +320,27 @@ static vks_status finish_labels(struct labelling *l)
     memcpy(r->labels.size, l->volume->size, sizeof r->labels.size);
     r->labels.voxels = r->voxels;
     r->labels.logits = r->logits;
+    r->labels.logit_planes = l->params.logit_plane_count;
     return VKS_OK;
 }
 
 static vks_status label(struct labelling *l)
 {
-    double began = clock_ms();
+    struct clock_lap lap = clock_start();
+    vks_stage_time prepare = { 0 }, run = { 0 };
     name_classes(l->result, &l->model->network->volume);
     VKS_TRY(prepare_voxels(l));
     VKS_TRY(choose_box(l));
     VKS_TRY(plan(l));
     VKS_REQUIRE(report(l, 0, "label") == 0, VKS_ERR_CANCELLED, "cancelled");
     VKS_TRY(compile(l));
-    l->result->labels.prepare_ms = clock_ms() - began;
-    began = clock_ms();
+    clock_add_lap(&lap, &prepare);
     VKS_TRY(run_tiles(l));
-    l->result->labels.run_ms = clock_ms() - began;
+    clock_add_lap(&lap, &run);
+    l->result->labels.prepare_ms = prepare.wall_ms;
+    l->result->labels.prepare_cpu_ms = prepare.cpu_ms;
+    l->result->labels.run_ms = run.wall_ms;
+    l->result->labels.run_cpu_ms = run.cpu_ms;
     vkr_plan_destroy(&l->compiled);
     VKS_TRY(finish_labels(l));
     VKS_REQUIRE(report(l, 1, "label") == 0, VKS_ERR_CANCELLED, "cancelled");

@@ -2,6 +2,8 @@
  * are stored for axes (x, y, z); here z is the outermost, so that a volume is taken in the order of its memory. */
 #include "models/meshnet.h"
 
+#include "models/schema.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -198,6 +200,19 @@ static vks_status open_network(const struct family *family, const struct weights
     return status;
 }
 
+/* The published network of 10 layers of 11 channels and 3 classes; a thinner one of 9 layers. */
+static void synthetic(const char *name, struct schema *schema)
+{
+    bool is_mini = strcmp(name, "meshnet_mini") == 0;
+    uint32_t blocks = is_mini ? 8 : 9, channels = is_mini ? 4 : 11;
+    for (uint32_t i = 0; i < blocks; i++) {
+        schema_add(schema, vkr_f32(5, channels, i ? channels : 1, 3, 3, 3), "model.%u.0.weight", i);
+        schema_add(schema, vkr_f32(1, channels), "model.%u.0.bias", i);
+    }
+    schema_add(schema, vkr_f32(5, 3, channels, 1, 1, 1), "model.%u.weight", blocks);
+    schema_add(schema, vkr_f32(1, 3), "model.%u.bias", blocks);
+}
+
 const struct family family_meshnet = {
     .name = "meshnet",
     .licence = "MIT",
@@ -206,5 +221,6 @@ const struct family family_meshnet = {
     .open = open_network,
     .close = close_network,
     .label = meshnet_build,
+    .tensors = synthetic,
     .read = read_param,
 };

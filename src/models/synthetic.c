@@ -57,6 +57,8 @@ static const struct gain {
     double gain;
     bool transposed;
 } gains[] = {
+    { "model.", ".0.weight", 1.4, false },
+    { "model.", "", 4, false },
     { "out_conv.", "", 3, false },
     { "cross_conv.", "", 1.25, false },
     { ".vmapped.conv.", "", 1.25, false },

@@ -281,8 +281,23 @@ else
     expect 11 'output is wrong' bench -m synthetic:sam_mini:5 -q -r 1 --golden wrong.golden
     sed -E 's/("logits":\{"samples":\[)-?[0-9.e+-]+/\177.5/' five.golden >wrong.golden
     expect 11 'output is wrong' bench -m synthetic:sam_mini:5 -q -r 1 --golden wrong.golden --json
+    # Automatic models: labels and logits of a volume. Three labels become two in the wrong golden.
+    expect 0 '' bench -m synthetic:meshnet_mini -q -r 1 --json
+    cp out volume.json
+    for key in '"depth": 128' '"format": "nifti"' '"class": "convolution"' '"passed": true'; do
+        check "bench --json of a volume has $key" grep -qF "$key" volume.json
+    done
+    expect 0 '' bench -m synthetic:meshnet_mini -q --write-golden volume.golden
+    sed -E 's/("embedding":\{"samples":\[)[0-9.e+-]+/\10.5/' volume.golden >wrong.golden
+    expect 11 'no time is shown: labels off by' bench -m synthetic:meshnet_mini -q -r 1 --golden wrong.golden
 
     if [ -n "$vksegdev" ] && [ -x "$vksegdev" ]; then
+        expect_dev=("$vksegdev" synth synthetic:sam_mini -o named.safetensors)
+        check "a generated model becomes a file" "${expect_dev[@]}"
+        check "which is not replaced" bash -c "! ${expect_dev[*]}"
+        expect 0 '' segment ct.pgm -m named.safetensors --family sam -q "${box[@]}" -o named.npy
+        expect 0 '' segment ct.pgm -m synthetic:sam_mini --family sam -q "${box[@]}" -o generated.npy
+        check "and is the same model" cmp named.npy generated.npy
         ops=(bench ops -m synthetic:sam_mini --stage encode --op conv -r 1)
         check "bench ops" bash -c "'$vksegdev' ${ops[*]} -o ops.json 2>err >out"
         check "bench ops: the base kernel stands beside the chosen one" bash -c \
@@ -312,7 +327,7 @@ else
             cp ct.pgm "examples/$i.pgm"
             cp ct.pgm "examples/${i}_label.pgm"
         done
-        expect 2 'nothing says what to segment' "${shown[@]}" -o s.png
+        expect 2 'nothing says what a universeg model' "${shown[@]}" -o s.png
         expect 2 'takes no prompt of this kind' "${shown[@]}" --point 20,20 -o s.png
         expect 2 'cannot be mixed with --box' "${shown[@]}" --support examples "${box[@]}" -o s.png
         expect 3 'cannot be opened' "${shown[@]}" --support nowhere -o s.png
@@ -369,7 +384,7 @@ else
     check "auto prints how many masks" grep -q '^12 masks$' out
     check "auto writes run lengths" grep -q '"stability_score":' all.json
     check "auto draws" test -s all.png
-    expect 2 'Families that do: ' auto ct.pgm -m synthetic:lite_medsam_mini -o none.json
+    expect 2 'Families that take this kind: ' auto ct.pgm -m synthetic:lite_medsam_mini -o none.json
     expect 2 'a whole number from 0 to 4' auto ct.pgm "${run[@]}" --crop-n-layers 9 -o none.json
     expect 2 'no output is given' auto ct.pgm "${run[@]}"
     expect 2 'Families that take this kind: ' segment ct.pgm -m synthetic:lite_medsam_mini --point 20,20 -o m.png

@@ -69,6 +69,36 @@ static void every_name_opens(void **state)
     }
 }
 
+/* For `vkseg bench`: a generated model of each family, and for one of them at least what its output must be. */
+static void every_family_has_a_golden(void **state)
+{
+    static const struct { const char *name, *family, *seed; } models[] = {
+#define SYNTHETIC(name, family, encoder, decoder) { "synthetic:" #name, #family, #encoder },
+#include "models/synthetic.def"
+#undef SYNTHETIC
+    };
+    static const struct { const char *name, *seed, *text; } goldens[] = {
+#include "vkseg/bench_goldens.inc"
+    };
+    (void)state;
+    for (uint32_t f = 0; family_at(f); f++) {
+        int found = 0;
+        for (size_t m = 0; m < sizeof models / sizeof *models; m++)
+            for (size_t g = 0; g < sizeof goldens / sizeof *goldens; g++)
+                found += strcmp(models[m].family, family_at(f)->name) == 0 &&
+                         strcmp(models[m].name, goldens[g].name) == 0 && strcmp(models[m].seed, goldens[g].seed) == 0;
+        if (!found)
+            fail_msg("no generated model of the family %s has a golden", family_at(f)->name);
+    }
+    for (size_t g = 0; g < sizeof goldens / sizeof *goldens; g++) {
+        int found = 0;
+        for (size_t m = 0; m < sizeof models / sizeof *models; m++)
+            found += strcmp(models[m].name, goldens[g].name) == 0 && strcmp(models[m].seed, goldens[g].seed) == 0;
+        if (!found)
+            fail_msg("the golden of %s is of no generated model", goldens[g].name);
+    }
+}
+
 /* A tensor read as f16 is the f32 one, rounded; another seed gives other elements. */
 static void reads_both_types(void **state)
 {
@@ -132,7 +162,8 @@ static void survives_lack_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(equals_golden_cases), cmocka_unit_test(every_name_opens), cmocka_unit_test(reads_both_types),
+        cmocka_unit_test(equals_golden_cases), cmocka_unit_test(every_name_opens), cmocka_unit_test(every_family_has_a_golden),
+        cmocka_unit_test(reads_both_types),
         cmocka_unit_test(refuses),             cmocka_unit_test(survives_lack_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -87,6 +87,9 @@ static int fail_unknown(const char *word, const char *command, const struct opti
     char bare[64], advice[200];
     snprintf(bare, sizeof bare, "%s", word + strspn(word, "-"));
     bare[strcspn(bare, "=")] = '\0';
+    if (strcmp(bare, "text") == 0)
+        return fail(BAD_USAGE, "Points, boxes, masks and examples do: see `vkseg help prompts`.",
+                    "--text: no model family of this version is asked by text.");
     const char *near = *bare ? closest(bare, candidates) : NULL;
     if (near && word[1] != '-')
         snprintf(advice, sizeof advice, "Names of several letters take two dashes: --%s", near);

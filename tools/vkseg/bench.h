@@ -7,6 +7,7 @@
 
 #include "run.h"
 #include "vkseg/vkseg_measure.h"
+#include "vkseg/vkseg_volume.h"
 
 #include <jansson.h>
 
@@ -38,6 +39,10 @@ struct verdict {
 };
 
 void golden_of(const vks_embedding *embedding, const vks_masks *masks, vks_precision precision, struct golden *out);
+
+/* Of automatic models: `embedding` tells of the labels (the share of each, and the root mean square of each sixteenth),
+ * `logits` of those of the planes that were kept, `iou` the share of voxels that are labelled. */
+void golden_of_labels(const vks_labels *labels, vks_precision precision, struct golden *out);
 struct verdict golden_compare(const struct golden *wanted, const struct golden *got);
 
 /* The golden that is built in for a model's name ("synthetic:sam_vit_b", with or without its own seed). Returns 0 and
@@ -80,11 +85,24 @@ struct bench {
     struct bench_kernel kernels[BENCH_KERNELS];
     size_t kernel_count;
     uint32_t width, height; /* of the image */
+    uint32_t depth;         /* of the volume; 0: an image was measured */
 };
 
 /* Fills what is to be measured. Returns 0, or an exit code: CHECK_FAILED when an output is wrong. */
 int bench_run(struct bench *bench);
 void bench_free(struct bench *bench);
+
+/* The wall clock and the CPU time of all threads, and what has passed since. */
+struct bench_time bench_start(void);
+struct bench_time bench_since(struct bench_time began);
+
+/* Keeps `got` when a golden is to be written; else compares. Returns 0 or CHECK_FAILED, which it has reported. */
+int bench_check(struct bench *bench, const struct golden *got);
+void bench_add_kernel(struct bench *bench, int stage, const vks_kernel *kernel);
+
+/* Of automatic models (bench_volume.c): a volume as a temporary file (its name is "" if there is none); a run on it. */
+int bench_volume_write(char path[512]);
+int bench_volume_run(struct bench *bench, const char *path, int is_profiled, struct bench_time *out);
 
 /* ---- showing (bench_show.c, bench_json.c, bench_compare.c) ---- */
 

@@ -94,16 +94,25 @@ static json_t *describe_choices(const struct bench *bench)
     return list;
 }
 
+static json_t *describe_input(const struct bench *bench)
+{
+    json_t *input = json_pack("{s:I, s:I, s:s}", "width", (json_int_t)bench->width, "height", (json_int_t)bench->height,
+                              "format", bench->depth ? "nifti" : "png");
+    if (bench->depth)
+        json_object_set_new(input, "depth", json_integer((json_int_t)bench->depth));
+    return input;
+}
+
 json_t *bench_document(const struct bench *bench)
 {
     json_t *model = describe_model(&bench->run.info);
     json_object_set_new(model, "name", json_string(base_name(bench->settings.model)));
-    return json_pack("{s:s, s:i, s:s, s:o, s:s, s:o, s:{s:I, s:I, s:s}, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
-                     "schema", "vkseg.bench", "schema_version", 1, "version", vks_version(), "model", model,
-                     "precision", precision_name(vks_model_precision(bench->run.model)), "device",
-                     describe_device(&bench->run.device), "image", "width", (json_int_t)bench->width, "height",
-                     (json_int_t)bench->height, "format", "png", "objects", (json_int_t)bench->prompts, "check",
-                     describe_check(bench), "cold", describe_cold(bench), "warm", describe_warm(bench), "memory",
-                     describe_memory(bench), "rates", describe_rates(&bench->rates), "kernels", describe_kernels(bench),
-                     "choices", describe_choices(bench));
+    return json_pack("{s:s, s:i, s:s, s:o, s:s, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "schema",
+                     "vkseg.bench", "schema_version", 1, "version", vks_version(), "model", model, "precision",
+                     precision_name(vks_model_precision(bench->run.model)), "device",
+                     describe_device(&bench->run.device), "image", describe_input(bench), "objects",
+                     (json_int_t)(bench->depth ? 0 : bench->prompts), "check", describe_check(bench), "cold",
+                     describe_cold(bench), "warm", describe_warm(bench), "memory", describe_memory(bench), "rates",
+                     describe_rates(&bench->rates), "kernels", describe_kernels(bench), "choices",
+                     describe_choices(bench));
 }

@@ -32,12 +32,12 @@ static double cpu_milliseconds(void)
     return 1e3 * (double)now.tv_sec + 1e-6 * (double)now.tv_nsec;
 }
 
-static struct bench_time start(void)
+struct bench_time bench_start(void)
 {
     return (struct bench_time){ milliseconds(), cpu_milliseconds(), 0 };
 }
 
-static struct bench_time since(struct bench_time began)
+struct bench_time bench_since(struct bench_time began)
 {
     return (struct bench_time){ milliseconds() - began.wall, cpu_milliseconds() - began.cpu, 0 };
 }
@@ -89,6 +89,11 @@ static int write_image(char path[512])
     return status ? fail_status(status, STAGE_OUTPUT, path) : 0;
 }
 
+static int is_automatic(const struct bench *bench)
+{
+    return (bench->run.info.accepts & VKS_ACCEPTS_VOLUME) != 0;
+}
+
 /* ---- one run -------------------------------------------------------------------------------------------------- */
 
 /* One box an object, or a point for families without boxes, or nothing at all. The first object is that of the golden.
@@ -111,20 +116,13 @@ static size_t make_prompts(const struct bench *bench, vks_prompt *prompts)
     return bench->prompts;
 }
 
-static int compare(struct bench *bench, const vks_masks *masks)
+int bench_check(struct bench *bench, const struct golden *got)
 {
-    vks_embedding *embedding = NULL;
-    struct golden got;
-    vks_status status = vks_session_get_embedding(bench->run.session, &embedding);
-    if (status)
-        return fail_status(status, STAGE_RUN, NULL);
-    golden_of(embedding, masks, vks_model_precision(bench->run.model), &got);
-    vks_embedding_free(&embedding);
     if (bench->write_golden) {
-        bench->golden = got;
+        bench->golden = *got;
         return 0;
     }
-    struct verdict verdict = golden_compare(&bench->golden, &got);
+    struct verdict verdict = golden_compare(&bench->golden, got);
     bench->verdict.tolerance = verdict.tolerance;
     bench->verdict.embedding = fmax(bench->verdict.embedding, verdict.embedding);
     bench->verdict.logits = fmax(bench->verdict.logits, verdict.logits);
@@ -134,9 +132,22 @@ static int compare(struct bench *bench, const vks_masks *masks)
         return 0;
     return fail(
         CHECK_FAILED, "Search the fault with `vksegdev check nodes MODEL`; `--precision f32` and `-d cpu` are safest.",
-        "the output is wrong, so no time is shown: embedding off by %.3g of its size, logits by %.3g, predicted IoU by "
-        "%.3g; at most %.3g is allowed.",
-        verdict.embedding, verdict.logits, verdict.iou, verdict.tolerance);
+        "the output is wrong, so no time is shown: %s off by %.3g of %s size, logits by %.3g, %s by %.3g; at most %.3g "
+        "is allowed.",
+        bench->depth ? "labels" : "embedding", verdict.embedding, bench->depth ? "their" : "its", verdict.logits,
+        bench->depth ? "their share" : "predicted IoU", verdict.iou, verdict.tolerance);
+}
+
+static int compare(struct bench *bench, const vks_masks *masks)
+{
+    vks_embedding *embedding = NULL;
+    struct golden got;
+    vks_status status = vks_session_get_embedding(bench->run.session, &embedding);
+    if (status)
+        return fail_status(status, STAGE_RUN, NULL);
+    golden_of(embedding, masks, vks_model_precision(bench->run.model), &got);
+    vks_embedding_free(&embedding);
+    return bench_check(bench, &got);
 }
 
 static void collect(const struct bench *bench, struct bench_time read, struct bench_time total, struct bench_time *out)
@@ -155,17 +166,19 @@ static void collect(const struct bench *bench, struct bench_time read, struct be
 static int run_once(struct bench *bench, const char *path, const vks_prompt *prompts, size_t count,
                     struct bench_time *out)
 {
+    if (is_automatic(bench))
+        return bench_volume_run(bench, path, 0, out);
     vks_io_image image = { .owned = NULL };
     vks_masks *masks = NULL;
-    struct bench_time began = start();
+    struct bench_time began = bench_start();
     vks_status status = vks_io_read_image(path, &image);
     if (status)
         return fail_status(status, STAGE_INPUT, path);
-    struct bench_time read = since(began);
+    struct bench_time read = bench_since(began);
     status = vks_session_set_image(bench->run.session, &image.view);
     if (status == VKS_OK)
         status = vks_session_predict(bench->run.session, prompts, count, 0, &masks);
-    struct bench_time total = since(began);
+    struct bench_time total = bench_since(began);
     bench->width = image.view.width;
     bench->height = image.view.height;
     vks_io_image_free(&image);
@@ -202,7 +215,7 @@ static double bound_of(const vks_rates *rates, const vks_kernel *kernel)
     return fmax(arithmetic > 0 ? kernel->flops / arithmetic : 0, memory > 0 ? kernel->bytes / memory : 0) * 1e-6;
 }
 
-static void add_kernel(struct bench *bench, int stage, const vks_kernel *kernel)
+void bench_add_kernel(struct bench *bench, int stage, const vks_kernel *kernel)
 {
     char name[64];
     snprintf(name, sizeof name, "%s.%s", kernel->shader, kernel->variant);
@@ -225,12 +238,33 @@ static void add_kernel(struct bench *bench, int stage, const vks_kernel *kernel)
     row->bytes += kernel->bytes;
 }
 
+/* No session keeps memory between the runs of an automatic model: what is left then are the weights. */
+static vks_status measure_memory(struct bench *bench)
+{
+    vks_memory *memory = &bench->memory;
+    if (!is_automatic(bench))
+        return vks_session_memory(bench->run.session, memory);
+    vks_status status = vks_context_memory(bench->run.context, &memory->now, &memory->peak);
+    memory->weights = memory->now;
+    memory->activations = memory->peak - memory->now;
+    return status;
+}
+
+static int profile_volume(struct bench *bench, const char *path)
+{
+    struct bench_time ignored[BENCH_ROWS];
+    vks_status status = vks_context_measure(bench->run.context, &bench->rates);
+    return status ? fail_status(status, STAGE_RUN, NULL) : bench_volume_run(bench, path, 1, ignored);
+}
+
 /* Measures the rates next to the profile, since both change with whatever else the machine does. */
 static int profile(struct bench *bench, const char *path, const vks_prompt *prompts, size_t count)
 {
     struct bench_time ignored[BENCH_ROWS];
     vks_kernel kernel;
-    vks_status status = vks_session_memory(bench->run.session, &bench->memory);
+    vks_status status = measure_memory(bench);
+    if (status == VKS_OK && is_automatic(bench))
+        return profile_volume(bench, path);
     if (status == VKS_OK)
         status = vks_context_measure(bench->run.context, &bench->rates);
     if (status == VKS_OK)
@@ -242,7 +276,7 @@ static int profile(struct bench *bench, const char *path, const vks_prompt *prom
         code = run_once(bench, path, prompts, count, ignored);
     for (int stage = VKS_STAGE_ENCODE; !code && stage <= VKS_STAGE_DECODE; stage += VKS_STAGE_DECODE - VKS_STAGE_ENCODE)
         for (size_t i = 0; vks_session_kernel(bench->run.session, (vks_stage)stage, i, &kernel) == VKS_OK; i++)
-            add_kernel(bench, stage, &kernel);
+            bench_add_kernel(bench, stage, &kernel);
     return code;
 }
 
@@ -303,6 +337,8 @@ static int open_session(struct bench *bench)
 {
     const vks_session_params params = { .struct_size = sizeof params, .progress = progress_update };
     progress_begin(PROGRESS_NONE, 1);
+    if (is_automatic(bench))
+        return 0;
     vks_status status = vks_session_create(bench->run.model, &params, &bench->run.session);
     if (status)
         return fail_status(status, STAGE_RUN, NULL);
@@ -313,7 +349,9 @@ int bench_run(struct bench *bench)
 {
     char path[512] = "";
     vks_prompt *prompts = calloc(bench->prompts, sizeof *prompts);
-    int code = prompts ? write_image(path) : fail(NO_MEMORY, NULL, "no memory for %zu prompts.", bench->prompts);
+    int code = !prompts              ? fail(NO_MEMORY, NULL, "no memory for %zu prompts.", bench->prompts)
+               : is_automatic(bench) ? bench_volume_write(path)
+                                     : write_image(path);
     if (!code)
         code = run_open(&bench->settings, &bench->run);
     if (!code)

@@ -48,14 +48,22 @@ static double mebibytes(uint64_t bytes)
 static void print_heading(const struct bench *bench)
 {
     const struct run *run = &bench->run;
-    printf("model      %s (%s %s), %s weights, %.1f GMAC an image, %.2f a prompt\n", bench->settings.model,
-           run->info.family, run->info.variant, precision_name(vks_model_precision(run->model)), run->info.encoder_gmac,
-           run->info.decoder_gmac);
+    int is_volume = bench->depth > 0;
+    printf("model      %s (%s %s), %s weights, %.1f GMAC ", bench->settings.model, run->info.family, run->info.variant,
+           precision_name(vks_model_precision(run->model)), run->info.encoder_gmac);
+    if (is_volume)
+        printf("a volume of %u a side\n", run->info.image_size);
+    else
+        printf("an image, %.2f a prompt\n", run->info.decoder_gmac);
     printf("device     %s, %s, class %s\n", run->device.name, run->device.driver, run->device.device_class);
-    printf("image      %u x %u PNG, %zu object%s\n", bench->width, bench->height, bench->prompts,
-           bench->prompts == 1 ? "" : "s");
-    printf("output     right: embedding off by %.1e of its size, logits by %.1e, IoU by %.1e\n",
-           bench->verdict.embedding, bench->verdict.logits, bench->verdict.iou);
+    if (is_volume)
+        printf("volume     %u x %u x %u NIfTI, as it lies\n", bench->width, bench->height, bench->depth);
+    else
+        printf("image      %u x %u PNG, %zu object%s\n", bench->width, bench->height, bench->prompts,
+               bench->prompts == 1 ? "" : "s");
+    printf("output     right: %s off by %.1e of %s size, logits by %.1e, %s by %.1e\n",
+           is_volume ? "labels" : "embedding", bench->verdict.embedding, is_volume ? "their" : "its",
+           bench->verdict.logits, is_volume ? "their share" : "IoU", bench->verdict.iou);
     printf("           (golden %s; at most %g)\n", bench->golden_name, bench->verdict.tolerance);
 }
 

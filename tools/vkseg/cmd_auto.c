@@ -3,6 +3,7 @@
 
 #include "interrupt.h"
 #include "message.h"
+#include "offers.h"
 #include "outputs.h"
 #include "report.h"
 #include "run.h"
@@ -93,12 +94,11 @@ static int read_params(struct automatic *a)
 
 static int check_model(const struct automatic *a)
 {
-    char takers[160];
+    char advice[OFFERS_TEXT];
     if (a->run.info.accepts & VKS_ACCEPTS_POINT)
         return 0;
-    vks_families(VKS_ACCEPTS_POINT, takers, sizeof takers);
-    return fail(BAD_USAGE, NULL, "auto asks a model at points, and a %s model takes none. Families that do: %s.",
-                a->run.info.family, takers);
+    offers_text(&a->run.info, VKS_ACCEPTS_POINT, advice);
+    return fail(BAD_USAGE, advice, "auto asks a model at points, and a %s model takes none.", a->run.info.family);
 }
 
 static int prepare(struct automatic *a)

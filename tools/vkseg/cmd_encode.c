@@ -3,6 +3,7 @@
 
 #include "interrupt.h"
 #include "message.h"
+#include "offers.h"
 #include "outputs.h"
 #include "progress.h"
 #include "report.h"
@@ -38,6 +39,17 @@ struct encode {
     double began;
 };
 
+/* What an automatic model or one that is shown examples makes of an image is not an embedding of the image alone. */
+static int check_model(const struct encode *encode)
+{
+    const vks_model_info *info = &encode->run.info;
+    char advice[OFFERS_TEXT];
+    if (!(info->accepts & (VKS_ACCEPTS_VOLUME | VKS_ACCEPTS_SUPPORT)))
+        return 0;
+    offers_text(info, 0, advice);
+    return fail(BAD_USAGE, advice, "a %s model makes no embedding of an image that could be kept.", info->family);
+}
+
 static int prepare(struct encode *encode)
 {
     int code = args_expect_words(&encode->args, 1, "encode", USAGE);
@@ -56,7 +68,9 @@ static int prepare(struct encode *encode)
         code = input_open(image, encode->settings.window, &encode->input);
     if (!code && encode->input.embedding)
         code = fail(BAD_USAGE, USAGE, "'%s' is an embedding already.", image);
-    return code ? code : run_inspect(&encode->settings, &encode->run);
+    if (!code)
+        code = run_inspect(&encode->settings, &encode->run);
+    return code ? code : check_model(encode);
 }
 
 static int print_report(const struct encode *encode, const char *image_sha256)

@@ -34,9 +34,14 @@ static const char *size_text(double bytes, char out[32])
 
 static const char *accepts_text(uint32_t accepts, char out[64])
 {
-    snprintf(out, 64, "%s%s%s%s", accepts & VKS_ACCEPTS_POINT ? "points " : "",
-             accepts & VKS_ACCEPTS_BOX ? "boxes " : "", accepts & VKS_ACCEPTS_MASK ? "masks " : "",
-             accepts & VKS_ACCEPTS_SUPPORT ? "none: examples (--support)" : "");
+    static const char *const kinds[] = { "points", "boxes", "masks" };
+    static const uint32_t bits[] = { VKS_ACCEPTS_POINT, VKS_ACCEPTS_BOX, VKS_ACCEPTS_MASK };
+    snprintf(out, 64, "%s", accepts & VKS_ACCEPTS_SUPPORT ? "none: examples (--support)" : "");
+    for (size_t i = 0; i < 3; i++) {
+        size_t used = strlen(out);
+        if (accepts & bits[i])
+            snprintf(out + used, 64 - used, "%s%s", used ? ", " : "", kinds[i]);
+    }
     return out;
 }
 
@@ -59,7 +64,10 @@ static int print_model(const char *path, const vks_model_info *info, int is_json
     char f32[32], f16[32];
     printf("%s: %s %s checkpoint (%s)\n", base_name(path), info->family, info->variant, info->format);
     printf("  licence        %s; research use only\n", info->licence);
-    printf("  parameters     %.1f million\n", 1e-6 * (double)info->parameters);
+    if (info->parameters < 500000)
+        printf("  parameters     %.1f thousand\n", 1e-3 * (double)info->parameters);
+    else
+        printf("  parameters     %.1f million\n", 1e-6 * (double)info->parameters);
     if (info->accepts & VKS_ACCEPTS_VOLUME) {
         printf("  volume         %u x %u x %u voxels; %s\n", info->image_size, info->image_size, info->image_size,
                info->preprocessing);
@@ -157,6 +165,11 @@ static int info_file(const char *path, const struct args *args)
     if (strncmp(path, "synthetic:", 10) == 0)
         return info_model(path, args);
     struct stat found;
+    char demo[1024];
+    if (stat(path, &found) != 0 && strcmp(path, "demo") == 0) {
+        int code = settings_find_demo(demo, sizeof demo);
+        return code ? code : info_model(demo, args);
+    }
     if (stat(path, &found) != 0)
         return fail(INPUT_MISSING, "Check the path; it is relative to the folder you are in.",
                     "'%s' cannot be opened (%s).", path, strerror(errno));

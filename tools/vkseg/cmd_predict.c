@@ -4,6 +4,7 @@
 #include "cut.h"
 #include "interrupt.h"
 #include "message.h"
+#include "offers.h"
 #include "outputs.h"
 #include "report.h"
 #include "run.h"
@@ -103,6 +104,17 @@ static int read_volume(struct predict *p)
     return 0;
 }
 
+static int check_model(const struct predict *p)
+{
+    char advice[OFFERS_TEXT];
+    if (p->run.info.accepts & VKS_ACCEPTS_VOLUME)
+        return 0;
+    offers_text(&p->run.info, VKS_ACCEPTS_VOLUME, advice);
+    return fail(BAD_USAGE, advice,
+                "'%s' is a %s model, to be asked with `vkseg segment`; predict is for automatic models.",
+                p->settings.model, p->run.info.family);
+}
+
 static int prepare(struct predict *p)
 {
     int code = args_expect_words(&p->args, 1, "predict", USAGE);
@@ -125,11 +137,7 @@ static int prepare(struct predict *p)
         code = read_volume(p);
     if (!code)
         code = run_inspect(&p->settings, &p->run);
-    if (!code && !(p->run.info.accepts & VKS_ACCEPTS_VOLUME))
-        code = fail(BAD_USAGE, "Use `vkseg segment` with points or a box.",
-                    "'%s' is a %s model, which wants prompts; predict is for automatic models.", p->settings.model,
-                    p->run.info.family);
-    return code;
+    return code ? code : check_model(p);
 }
 
 /* The estimate is printed before the run, so that whoever reads it may stop. */

@@ -3,6 +3,7 @@
 #include "examples.h"
 
 #include "message.h"
+#include "offers.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -27,9 +28,10 @@ int examples_refuse_prompts(const struct args *args)
 int examples_check_model(const char *folder, const vks_model_info *info)
 {
     int wants = (info->accepts & VKS_ACCEPTS_SUPPORT) != 0;
+    char advice[OFFERS_TEXT];
+    offers_text(info, VKS_ACCEPTS_SUPPORT, advice);
     if (folder && !wants)
-        return fail(BAD_USAGE, "Give it a --box or a --point; UniverSeg models take examples.",
-                    "--support: a %s model is not shown examples.", info->family);
+        return fail(BAD_USAGE, advice, "--support: a %s model is not shown examples.", info->family);
     if (!folder && wants)
         return fail(BAD_USAGE, ADVICE, "a %s model is shown by examples what to segment: --support DIR names them.",
                     info->family);

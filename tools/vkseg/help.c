@@ -211,8 +211,8 @@ static const char models_text[] =
     "`-m demo` is the bundled model, in builds that have one.\n"
     "`-m synthetic:sam_vit_b` (also sam_vit_l, sam_vit_h, medsam, sam_mini,\n"
     "sam_med2d, mobile_sam, lite_medsam, universeg, medsam2, sam2_hiera_t, _s, _b,\n"
-    "_l) is made of random numbers, the same everywhere: for measuring, not for\n"
-    "looking at.\n";
+    "_l, meshnet) is made of random numbers, the same everywhere: for measuring, not\n"
+    "for looking at.\n";
 
 static const char exit_codes_text[] =
     "Exit codes\n"

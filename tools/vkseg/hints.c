@@ -2,6 +2,7 @@
 #include "hints.h"
 
 #include "message.h"
+#include "offers.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -266,7 +267,7 @@ int hints_read(const struct args *args, struct hints *out)
         return fail(BAD_USAGE, "Put all prompts into the file, or all on the command line.",
                     "--prompts cannot be mixed with --point, --box, --mask-prompt or --object.");
     if (!file && !others)
-        return fail(BAD_USAGE, EXAMPLE, "nothing says what to segment: give a --box or a --point.");
+        return offers_nothing_given(args);
     int code = file ? hints_read_file(out, file) : read_options(args, out);
     if (!code && !out->count)
         code = fail(BAD_USAGE, EXAMPLE, "nothing says what to segment: give a --box or a --point.");
@@ -346,13 +347,8 @@ int hints_check_model(const struct hints *hints, const vks_model_info *info)
     for (size_t i = 0; i < hints->count; i++) {
         const vks_prompt *prompt = &hints->prompts[i];
         if (!(info->accepts & bits[prompt->kind])) {
-            char advice[320], takers[160];
-            vks_families(bits[prompt->kind], takers, sizeof takers);
-            snprintf(advice, sizeof advice, "It takes:%s%s%s%s. Families that take this kind: %s.",
-                     info->accepts & VKS_ACCEPTS_POINT ? " --point" : "",
-                     info->accepts & VKS_ACCEPTS_BOX ? " --box" : "",
-                     info->accepts & VKS_ACCEPTS_MASK ? " --mask-prompt" : "",
-                     info->accepts & VKS_ACCEPTS_SUPPORT ? " --support DIR" : "", takers);
+            char advice[OFFERS_TEXT];
+            offers_text(info, bits[prompt->kind], advice);
             return fail(BAD_USAGE, advice, "%s: a %s model takes no prompt of this kind: it was not trained with them.",
                         hints->origins[i], info->family);
         }

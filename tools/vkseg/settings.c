@@ -49,7 +49,7 @@ void program_folder(char *out, size_t size)
 }
 
 /* A build tree has bin/ two levels below the source, an installation beside share/. */
-static int find_demo(char *out, size_t size)
+int settings_find_demo(char *out, size_t size)
 {
     static const char *const places[] = { "../../assets/demo/", "../share/vkseg/demo/" };
     char folder[512];
@@ -83,7 +83,7 @@ static int find_model(struct settings *out, const char *usage)
     if (!out->model)
         return fail(BAD_USAGE, usage, "no model is given: -m names the checkpoint file.");
     if (strcmp(out->model, "demo") == 0)
-        return find_demo(out->model_path, sizeof out->model_path);
+        return settings_find_demo(out->model_path, sizeof out->model_path);
     if (strlen(out->model) >= sizeof out->model_path)
         return fail(BAD_USAGE, NULL, "-m: the path is longer than %zu bytes.", sizeof out->model_path - 1);
     snprintf(out->model_path, sizeof out->model_path, "%s", out->model);

@@ -58,6 +58,9 @@ const char *precision_name(vks_precision precision);
 /* The folder of this program, with the final slash; empty when the system does not tell. */
 void program_folder(char *out, size_t size);
 
+/* The path of the bundled model, which -m calls demo. Returns 0 or an exit code. */
+int settings_find_demo(char *out, size_t size);
+
 /* The checkpoint in a model folder, model.json or model.safetensors; returns 0 when there is neither. */
 int find_in_folder(const char *folder, char *out, size_t size);
 

@@ -19,7 +19,7 @@ static const char usage[] =
     "  check nodes MODEL                     marked tensors of the encoder: chosen variants against base variants\n"
     "  bench ops [-m MODEL] [--stage S]      every operator of a model, alone, in every variant this device can run\n"
     "                                        (of an automatic model a slab; other variants with --op)\n"
-    "  synth TABLE.tsv -o FILE.safetensors   the checkpoint a weight table describes\n"
+    "  synth TABLE.tsv -o FILE.safetensors   the checkpoint a weight table describes, or synthetic:NAME\n"
     "\n"
     "  -d DEVICE          auto, N, name:TEXT, uuid:HEX, cpu\n"
     "  --as PRESET        inspect graph, plan, memory: minimum, lavapipe, phone or desktop instead of a device\n"
