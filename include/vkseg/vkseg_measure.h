@@ -101,8 +101,29 @@ typedef struct vks_check {
 /* Runs every kernel variant of one operator (NULL: of all) on the context's device and calls `each` with the result;
  * non-zero from it ends the run (CANCELLED). With a cache folder (option cache) the verdicts are kept: a wrong kernel, and
  * one that took the process down while it was tried, is set aside by every later context but those with the option
- * tune=off; one that did so while it was timed, where another can run, until its answers are found right here. Errors: ARGUMENT (no such operator), HOST_MEMORY. */
+ * tune=off; one that did so while it was timed, where another can run, until its answers are found right here. Errors:
+ * ARGUMENT (no such operator), HOST_MEMORY. */
 VKS_API vks_status vks_context_check(vks_context *context, const char *op, int (*each)(void *user, const vks_check *check),
+                                     void *user);
+
+/* Which kernel a call becomes, and why. */
+typedef struct vks_usage {
+    char op[32];                /* "attention"; of a convolution that is a matmul, "matmul" */
+    char example[80];           /* "ViT-B windows, 16-bit": the call, of a size that models have */
+    char call[96];              /* its class of shapes, as in vks_choice; "" for operators whose kernels have no rivals */
+    char kernel[64];            /* "" when none can run it here */
+    char reason[16];            /* "timed", "cached", "memory" and "table" as in vks_choice (table: the first in the order of the
+                                   operator's list that can run), "forced", "safest" (tune=off), "none" */
+    char aside[64];             /* a kernel that could run and is set aside; "" when there is none */
+    char aside_reason[16];      /* "self-test": it is wrong here; "quarantine": it took a process down; "options" */
+    uint32_t candidates;
+    double ms;                  /* its time for one call; 0 when it was not timed */
+} vks_usage;
+
+/* Calls `each` with what every operator (or one) becomes on this device; non-zero ends it (CANCELLED). Where kernels are timed
+ * (tune=auto, a cache folder, not the cpu class) those calls are first, for three seconds at most. Errors: as
+ * vks_context_check. */
+VKS_API vks_status vks_context_usage(vks_context *context, const char *op, int (*each)(void *user, const vks_usage *usage),
                                      void *user);
 
 /* What this device does at best, measured now (about a second): chains of multiply-adds that stay in registers, and

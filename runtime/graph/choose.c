@@ -50,14 +50,14 @@ static bool is_in(const char (*list)[64], uint32_t count, const char *kernel)
 }
 
 /* Who may be chosen. */
-struct wish { const char *forced; bool takes_avoided; };
+struct wish { const char *forced; bool takes_avoided, takes_all; };
 
 static bool is_wanted(const struct vkr_options *options, const struct wish *wish, const char *kernel)
 {
     if (wish->forced)
         return named_by(kernel, wish->forced);
-    return !is_in(options->ban, options->ban_count, kernel) &&
-           (wish->takes_avoided || !is_in(options->avoid, options->avoid_count, kernel));
+    return wish->takes_all || (!is_in(options->ban, options->ban_count, kernel) &&
+                               (wish->takes_avoided || !is_in(options->avoid, options->avoid_count, kernel)));
 }
 
 static void add_choice(const struct vkr_target *target, const struct wish *wish, const struct vkr_call *call, uint32_t index,
@@ -108,7 +108,8 @@ static uint32_t pick_safest(const struct live *live, uint32_t count)
 }
 
 /* Kernels of the cpu class have no rivals there: the others are slower by orders of magnitude. */
-static uint32_t pick_by_time(const struct vkr_target *target, const struct vkr_call *call, const struct live *live, uint32_t count)
+static uint32_t pick_by_time(const struct vkr_target *target, const struct vkr_call *call, const struct live *live, uint32_t count,
+                             struct vkr_decision *decision)
 {
     struct vkr_question question = { .flops = call->flops, .alone = call->alone, .weights = call->weights };
     if (!target->tuning || !call->alone || call->flops < VKR_TUNING_LEAST_FLOPS || live[0].cpu_only || !live[0].is_rival ||
@@ -124,7 +125,12 @@ static uint32_t pick_by_time(const struct vkr_target *target, const struct vkr_c
         memcpy(candidate->kernel, live[i].kernel, sizeof candidate->kernel);
         candidate->tier = live[i].tier;
     }
-    return question.count > 1 ? vkr_tuning_ask(target->tuning, &question) : 0;
+    if (question.count < 2)
+        return 0;
+    uint32_t chosen = vkr_tuning_ask(target->tuning, &question);
+    decision->why = question.why;
+    decision->ms = question.why == VKR_BY_TIMING || question.why == VKR_BY_CACHE ? question.candidates[chosen].ms : 0;
+    return chosen;
 }
 
 /* Cuts of one choice stand together. */
@@ -134,6 +140,17 @@ static uint32_t pick_turn(const struct live *live, uint32_t count, uint32_t turn
     while (cuts < count && live[cuts].choice == live[0].choice)
         cuts++;
     return turn % cuts;
+}
+
+static void tell(const struct vkr_target *target, const struct vkr_call *call, const struct live *live, uint32_t count,
+                 struct vkr_decision *decision)
+{
+    struct live all[VKR_MAX_CANDIDATES];
+    uint32_t more = list_live(target, call, &(struct wish){ .takes_all = true }, all), i = 0;
+    while (i < more && i < count && strcmp(all[i].kernel, live[i].kernel) == 0)
+        i++;
+    decision->aside = decision->why != VKR_BY_FORCE && i < more ? all[i].kernel : "";
+    target->witness->see(target->witness->user, decision);
 }
 
 static vks_status refuse(const struct vkr_target *target, const char *op, const char *forced)
@@ -147,8 +164,8 @@ static vks_status refuse(const struct vkr_target *target, const char *op, const 
 vks_status vkr_choose_call(const struct vkr_target *target, const struct vkr_call *call, uint32_t *choice, uint32_t *cut)
 {
     struct live live[VKR_MAX_CANDIDATES];
-    struct wish wish = { vkr_options_forced(&target->options, call->op), false };
-    uint32_t count = list_live(target, call, &wish, live), at = 0;
+    struct wish wish = { .forced = vkr_options_forced(&target->options, call->op) };
+    uint32_t count = list_live(target, call, &wish, live), at;
     if (count == 0 && wish.forced && target->options.force_is_wish) {
         wish.forced = NULL;
         count = list_live(target, call, &wish, live);
@@ -159,10 +176,14 @@ vks_status vkr_choose_call(const struct vkr_target *target, const struct vkr_cal
     }
     if (count == 0)
         return refuse(target, call->op, wish.forced);
-    if (wish.forced)
-        at = pick_turn(live, count, target->options.force_turn);
-    else
-        at = target->options.tune == VKR_TUNE_OFF ? pick_safest(live, count) : pick_by_time(target, call, live, count);
+    const bool safest = target->options.tune == VKR_TUNE_OFF;
+    struct vkr_decision decision = { .why = wish.forced ? VKR_BY_FORCE : safest ? VKR_BY_SAFETY : VKR_BY_TABLE, .op = call->op,
+                                     .call = call->name, .candidates = count };
+    at = wish.forced ? pick_turn(live, count, target->options.force_turn)
+        : safest ? pick_safest(live, count) : pick_by_time(target, call, live, count, &decision);
+    decision.kernel = live[at].kernel;
+    if (target->witness)
+        tell(target, call, live, count, &decision);
     *choice = live[at].choice;
     *cut = live[at].cut;
     return VKS_OK;

@@ -14,6 +14,7 @@
 struct vkr_graph;
 struct vkr_op;
 struct vkr_tuning;
+struct vkr_witness;
 struct vkr_slot;                        /* graph/slot.h: a device tensor that outlives plans */
 
 enum vkr_kind {
@@ -40,6 +41,7 @@ struct vkr_target {
     struct vkr_caps caps;
     struct vkr_options options;
     struct vkr_tuning *tuning;          /* graph/tuning.h: what was timed; it outlives the target. NULL: nothing */
+    const struct vkr_witness *witness;  /* graph/tuning.h: is told what was chosen; as long-lived. NULL: nobody */
 };
 
 vks_status vkr_graph_create(const struct vkr_target *target, struct vkr_graph **out);   /* copies target */

@@ -156,12 +156,15 @@ static uint32_t ask(struct vkr_tuning *t, const struct vkr_question *question)
     return kept->chosen;
 }
 
-uint32_t vkr_tuning_ask(struct vkr_tuning *tuning, const struct vkr_question *question)
+uint32_t vkr_tuning_ask(struct vkr_tuning *tuning, struct vkr_question *question)
 {
     vkr_mutex_lock(&tuning->lock);
-    uint32_t chosen = ask(tuning, question);
+    question->chosen = ask(tuning, question);
+    const struct vkr_question *kept = find_question(tuning, question->call);
+    if (kept)
+        *question = *kept;
     vkr_mutex_unlock(&tuning->lock);
-    return chosen;
+    return question->chosen;
 }
 
 bool vkr_tuning_question(struct vkr_tuning *tuning, uint32_t index, struct vkr_question *out)

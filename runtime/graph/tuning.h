@@ -25,7 +25,9 @@ enum vkr_reason {
     VKR_BY_TABLE,                       /* by the order of the candidates: not timed, or not by all of them */
     VKR_BY_SIZE,                        /* by that order too, and not to be timed: its operands take too much memory */
     VKR_BY_TIMING,                      /* timed by this process */
-    VKR_BY_CACHE                        /* timed by an earlier one */
+    VKR_BY_CACHE,                       /* timed by an earlier one */
+    VKR_BY_FORCE,                       /* the options name it */
+    VKR_BY_SAFETY                       /* the first of the lowest tier: tune=off */
 };
 
 /* A call for which there is a choice. */
@@ -46,8 +48,8 @@ vks_status vkr_tuning_create(struct vkr_tuning **out);
 void vkr_tuning_destroy(struct vkr_tuning **tuning);
 
 /* The index of the candidate that is to be used: the static order's until all are timed. The question is kept (its
- * candidates' times and what follows `count` are ignored). */
-uint32_t vkr_tuning_ask(struct vkr_tuning *tuning, const struct vkr_question *question);
+ * candidates' times and chosen, asked and why are ignored), and becomes as it stands now. */
+uint32_t vkr_tuning_ask(struct vkr_tuning *tuning, struct vkr_question *question);
 
 /* Question `index` as it stands, in the order of asking; false past the last. */
 bool vkr_tuning_question(struct vkr_tuning *tuning, uint32_t index, struct vkr_question *out);
@@ -67,6 +69,23 @@ vks_status vkr_tuning_add(struct vkr_tuning *tuning, const char *call, const cha
 /* Of candidates in the static order: within a tier the fastest; a higher tier only when it beats what is below it by the
  * margin. 0, the first, while any of them lacks a time, or when none could run. */
 uint32_t vkr_tuning_decide(const struct vkr_candidate *candidates, uint32_t count);
+
+/* What a call became, and why. */
+struct vkr_decision {
+    const char *op;
+    const char *call;                   /* its shape class; "" for operators whose kernels have no rivals */
+    const char *kernel;
+    const char *aside;                  /* the first in the static order that is set aside and could run; "": none is */
+    enum vkr_reason why;
+    uint32_t candidates;
+    double ms;                          /* 0: not timed */
+};
+
+/* Sees every decision for the targets that name it, while they are made. */
+struct vkr_witness {
+    void (*see)(void *user, const struct vkr_decision *decision);
+    void *user;
+};
 
 /* Times as text, a line "CALL\tKERNEL\tMS" each. Reading adds what is not known yet and passes over lines that are none; the
  * times count as those of an earlier process. *out is vkr_free()d by the caller. */

@@ -21,8 +21,10 @@ static vks_status lower(struct vkr_lower *l, const void *params, struct vkr_tens
     struct softmax_args args = { .rows = (uint32_t)vkr_rows(&out->desc), .cols = vkr_last(&out->desc) };
     struct vkr_dispatch d = { .shader = "softmax", .variant = "f32", .bind = { in[0], out }, .bind_count = 2,
                               .writes = 1u << 1, .args = &args, .args_size = sizeof args };
+    uint32_t only;
     (void)params;
     (void)count;
+    VKS_TRY(vkr_choose(vkr_lower_target(l), "softmax", vkr_softmax_choices, vkr_softmax_choice_count, &out->desc, &only));
     vkr_spread(vkr_lower_target(l), args.rows, d.groups);
     return vkr_emit(l, &d);
 }

@@ -120,7 +120,7 @@ vks_status context_wrap(struct vkr_device *device, const struct vkr_log *log, vk
     atomic_init(&context->references, 1);
     context->log = *log;
     context->device = device;
-    context->target = (struct vkr_target){ *vkr_device_caps(device), *vkr_device_options(device), NULL };
+    context->target = (struct vkr_target){ .caps = *vkr_device_caps(device), .options = *vkr_device_options(device) };
     if (context->target.options.tune == VKR_TUNE_AUTO && context->target.caps.device_class != VKR_CLASS_CPU)
         doctor_check_new(context);
     if (context->target.options.tune != VKR_TUNE_OFF)

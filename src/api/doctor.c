@@ -26,7 +26,7 @@ static void run_cases(vks_context *context, const struct op_suite *suite, const 
 {
     check->verdict = VKS_CHECK_RIGHT;
     for (uint32_t i = 0; i < suite->case_count && check->verdict == VKS_CHECK_RIGHT; i++) {
-        if (suite->cases[i].slow)
+        if (suite->cases[i].slow || suite->cases[i].only_chosen)
             continue;
         enum harness_result result = harness_run(context->device, suite, &suite->cases[i], choice, &check->worst);
         check->cases += result != HARNESS_NOT_HERE;

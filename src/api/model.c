@@ -70,7 +70,7 @@ static vks_status load(vks_context *context, const char *path, const void *data,
     vks_model *model = NULL;
     VKS_TRY(check_params(params, &own));
     VKS_TRY(create(context, &model));
-    tune_renew(context);
+    tune_renew(context, TUNE_LOAD_MS);
     vks_status status = open_weights(model, path, data, size);
     if (status == VKS_OK)
         status = open_network(model, path, &own);

@@ -58,6 +58,7 @@ static vks_status build(vks_context *context, const struct vkr_question *questio
     struct vkr_tensor *in[VKR_MAX_INPUTS] = { 0 };
     struct vkr_graph *graph;
     target.tuning = NULL;
+    target.witness = NULL;
     target.options.dump[0] = '\0';
     target.options.force_count = 1;
     snprintf(target.options.force[0].shader, sizeof target.options.force[0].shader, "%.*s", (int)strcspn(question->call, " "),

@@ -13,8 +13,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { BUDGET_MS = 300 };
-
 static const char *folder_of(const vks_context *context)
 {
     return context->target.options.cache;
@@ -31,7 +29,7 @@ vks_status tune_open(vks_context *context)
     void *text;
     size_t size;
     vkr_mutex_init(&context->tune_lock);
-    context->tune_left_ms = BUDGET_MS;
+    context->tune_left_ms = TUNE_LOAD_MS;
     if (context->target.options.tune != VKR_TUNE_AUTO || context->target.caps.device_class == VKR_CLASS_CPU || !folder_of(context)[0])
         return VKS_OK;
     VKS_TRY(vkr_tuning_create(&context->target.tuning));
@@ -49,10 +47,10 @@ void tune_close(vks_context *context)
     vkr_mutex_destroy(&context->tune_lock);
 }
 
-void tune_renew(vks_context *context)
+void tune_renew(vks_context *context, double ms)
 {
     vkr_mutex_lock(&context->tune_lock);
-    context->tune_left_ms = BUDGET_MS;
+    context->tune_left_ms = ms;
     vkr_mutex_unlock(&context->tune_lock);
 }
 

@@ -9,8 +9,9 @@
 vks_status tune_open(vks_context *context);
 void tune_close(vks_context *context);
 
-/* A new load: kernels may be timed for a while again. */
-void tune_renew(vks_context *context);
+/* Kernels may be timed for so long again; for a load, TUNE_LOAD_MS. */
+enum { TUNE_LOAD_MS = 300 };
+void tune_renew(vks_context *context, double ms);
 
 /* Times the candidates of the questions that graphs have asked since, as long as the budget of the load lasts. *news: an
  * answer has changed from the table's to one by times, so that graphs built before are to be built again. What cannot run

@@ -324,6 +324,64 @@ static void doctor_lifts(void **state)
     keep_verdicts("", key);
 }
 
+/* ---- what is used, and why -------------------------------------------------------------------------------------- */
+
+struct report { vks_usage all[40]; uint32_t count; int stop; };
+
+static int note_usage(void *user, const vks_usage *usage)
+{
+    struct report *report = user;
+    assert_true(report->count < 40);
+    report->all[report->count++] = *usage;
+    return report->stop;
+}
+
+static const vks_usage *find_usage(const struct report *report, const char *example)
+{
+    for (uint32_t i = 0; i < report->count; i++)
+        if (strcmp(report->all[i].example, example) == 0)
+            return &report->all[i];
+    fail_msg("no call \"%s\" is listed", example);
+    return NULL;
+}
+
+static void says_what_is_used(void **state)
+{
+    static struct report report;
+    (void)state;
+    tiny_need();
+    vks_context *context = open_context("caps=-cpu,tune=table");
+    uint64_t key = vkr_device_key(context->device);
+    vks_context_destroy(&context);
+    keep_verdicts("conv.f32 died\nmatmul_tile.f32 wrong\nlayer_norm.f32 right\nmatmul_tile.f32:64x64 died\n", key);
+    context = open_context("caps=-cpu,tune=table");
+    assert_ok(vks_context_usage(context, NULL, note_usage, &report));
+    assert_true(report.count >= 16);                    /* every operator, at least once */
+    for (uint32_t i = 0; i < report.count; i++)
+        assert_true(report.all[i].kernel[0] && report.all[i].candidates > 0);
+    const vks_usage *neck = find_usage(&report, "SAM neck 3x3"), *mlp = find_usage(&report, "ViT-B mlp of 4096 tokens");
+    assert_string_equal(neck->op, "conv");
+    assert_string_equal(neck->call, "conv 4096x256x256 3x3 f32");
+    assert_string_equal(neck->kernel, "conv_direct.f32");
+    assert_string_equal(neck->reason, "table");
+    assert_string_equal(neck->aside, "conv.f32");
+    assert_string_equal(neck->aside_reason, "quarantine");
+    assert_string_equal(mlp->kernel, "matmul.f32");
+    assert_string_equal(mlp->aside, "matmul_tile.f32:128x128");
+    assert_string_equal(mlp->aside_reason, "self-test");
+    const vks_usage *norm = find_usage(&report, "ViT-B tokens");
+    assert_string_equal(norm->kernel, "layer_norm.f32");
+    assert_true(norm->aside[0] == '\0' && norm->aside_reason[0] == '\0' && norm->candidates == 1);
+    assert_string_equal(find_usage(&report, "SAM patch embedding")->op, "matmul");
+    report.count = 0;
+    report.stop = 1;
+    assert_refused(VKS_ERR_CANCELLED, "cancelled", vks_context_usage(context, "conv", note_usage, &report));
+    assert_int_equal(report.count, 1);
+    assert_refused(VKS_ERR_ARGUMENT, "no operator", vks_context_usage(context, "nothing", note_usage, &report));
+    vks_context_destroy(&context);
+    keep_verdicts("", key);
+}
+
 /* A file of something else counts as none, and is replaced. */
 static void corrupt_file(void **state)
 {
@@ -384,6 +442,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(is_killed),
         cmocka_unit_test(loses_device),
         cmocka_unit_test(doctor_lifts),
+        cmocka_unit_test(says_what_is_used),
         cmocka_unit_test(corrupt_file),
         cmocka_unit_test(costs_nothing),
     };

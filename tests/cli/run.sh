@@ -344,6 +344,7 @@ else
     check "doctor names kernels" grep -Eq 'softmax +softmax.f32 +[0-9]+ cases +right' out
     expect 0 '' doctor -d cpu --op softmax --json
     check "doctor --json" grep -q '"verdict": "right"' out
+    check "doctor --json lists choices" grep -q '"kernel": "softmax.f32"' out
     expect 2 'no operator called' doctor -d cpu --op nothing
     expect 6 '' doctor -d 99
     # What is kept between runs may be damaged or lost: then it is made again.

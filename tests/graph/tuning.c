@@ -267,6 +267,39 @@ static void test_avoided(void **state)
     vkr_tuning_destroy(&target.tuning);
 }
 
+static void see(void *user, const struct vkr_decision *decision)
+{
+    char *text = user;
+    snprintf(text, 300, "%s|%s|%s|%s|%d|%u|%g", decision->op, decision->call, decision->kernel, decision->aside, (int)decision->why,
+             decision->candidates, decision->ms);
+}
+
+/* What a witness is told. */
+static void test_witness(void **state)
+{
+    char text[300];
+    const struct vkr_witness witness = { see, text };
+    struct vkr_target target = { .caps = vkr_caps_desktop(), .witness = &witness };
+    (void)state;
+    assert_int_equal(vkr_tuning_create(&target.tuning), VKS_OK);
+    lower(&target, 4096, 768);
+    assert_string_equal(text, "matmul|matmul 1x4096x768x768 f32|matmul_tile.f32:64x128||0|4|0");
+    vkr_options_avoid(&target.options, "matmul_tile.f32:64x128");
+    static const char *const kernels[] = { "matmul_tile.f32:128x128", "matmul_tile.f32:64x64" };
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(vkr_tuning_add(target.tuning, "matmul 1x4096x768x768 f32", kernels[i], 3 - i), VKS_OK);
+    lower(&target, 4096, 768);
+    assert_string_equal(text, "matmul|matmul 1x4096x768x768 f32|matmul_tile.f32:64x64|matmul_tile.f32:64x128|2|3|2");
+    target.options.tune = VKR_TUNE_OFF;
+    vkr_options_ban(&target.options, "matmul_tile.f32");
+    lower(&target, 4096, 768);
+    assert_string_equal(text, "matmul|matmul 1x4096x768x768 f32|matmul.f32|matmul_tile.f32:64x128|5|1|0");
+    assert_int_equal(vkr_options_parse(&target.options, "force=matmul:matmul.f32"), VKS_OK);
+    lower(&target, 4096, 768);
+    assert_string_equal(text, "matmul|matmul 1x4096x768x768 f32|matmul.f32||4|1|0");
+    vkr_tuning_destroy(&target.tuning);
+}
+
 /* The cpu class has one kernel, little work nothing to gain, and tune=off asks nobody. */
 static void test_no_question(void **state)
 {
@@ -333,7 +366,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_decision), cmocka_unit_test(test_question), cmocka_unit_test(test_no_question),
-        cmocka_unit_test(test_rivals), cmocka_unit_test(test_left), cmocka_unit_test(test_avoided),
+        cmocka_unit_test(test_rivals), cmocka_unit_test(test_left), cmocka_unit_test(test_avoided), cmocka_unit_test(test_witness),
         cmocka_unit_test(test_off), cmocka_unit_test(test_text),
     };
     return cmocka_run_group_tests_name("tuning", tests, NULL, NULL);

@@ -284,7 +284,7 @@ static void test_case(void **state)
 {
     const struct call *given = *state;
     struct call c = *given;
-    struct vkr_target target = { *vkr_device_caps(device), *vkr_device_options(device), NULL };
+    struct vkr_target target = { .caps = *vkr_device_caps(device), .options = *vkr_device_options(device) };
     enum layout layout;
     assert_int_equal(vkr_graph_create(&target, &c.graph), VKS_OK);
     struct vkr_tensor *y = build(&c, &layout);

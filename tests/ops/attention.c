@@ -74,6 +74,10 @@ static void reference(const void *params, const struct vkr_desc *desc, const dou
     { .name = NAME, .params = CALL(.heads = H, .head_dim = D, .k_offset = H * D, .v_offset = 2 * H * D, .scale = 0.17f), \
       .in = { X, PARAM(H, TOKENS, TOKENS) }, .count = 2, .reduction = 4 * D }
 
+#define ONLY_CHOSEN(NAME, HALF, SIDE, X) \
+    { .name = NAME, .params = CALL(.heads = 12, .head_dim = 64, .k_offset = 768, .v_offset = 1536, .scale = 0.125f, .grid_h = SIDE, \
+      .grid_w = SIDE, .half = HALF), .in = { X, PARAM(2 * SIDE - 1, 64), PARAM(2 * SIDE - 1, 64) }, .count = 3, .only_chosen = true }
+
 /* Scores of magnitude s carry an error of s ulps into exp: the reduction stands for that. */
 static const struct op_case cases[] = {
     PLAIN("one key", 1, 4, IN(1, 1, 4), IN(1, 1, 4), IN(1, 1, 4)),
@@ -112,6 +116,12 @@ static const struct op_case cases[] = {
     FUSED("grid 24x31, heads of 64", 1, 64, 24, 31, IN(1, 744, 192)),
     BIASED("a bias, 600 keys, heads of 128", 1, 128, 600, IN(1, 600, 384)),
     FUSED("windows of ViT-B", 12, 64, 14, 14, IN(2, 196, 2304)),
+    ONLY_CHOSEN("ViT-B global, exact", false, 64, IN(1, 4096, 2304)),
+    ONLY_CHOSEN("ViT-B global, 16-bit", true, 64, IN(1, 4096, 2304)),
+    ONLY_CHOSEN("ViT-B windows, exact", false, 14, IN(25, 196, 2304)),
+    ONLY_CHOSEN("ViT-B windows, 16-bit", true, 14, IN(25, 196, 2304)),
+    { .name = "SAM decoder, tokens to image", .params = CALL(.heads = 8, .head_dim = 16, .scale = 0.25f),
+      .in = { IN(1, 7, 128), IN(1, 4096, 128), IN(1, 4096, 128), NONE_, NONE_ }, .count = 5, .only_chosen = true },
 };
 
 static const struct op_rejection rejections[] = {

@@ -139,6 +139,8 @@ static const struct op_case cases[] = {
     CASE("patches 2x2 with a rest", 20, X(1, 7, 9, 5), W(8, 5, 2, 2), W(8), .stride = ALL(2)),
     { .name = "SAM neck 3x3", .params = &(const struct vkr_conv){ .pad = ALL(1) },
       .in = { X(1, 64, 64, 256), W(256, 256, 3, 3), NONE }, .count = 3, .reduction = 2304, .slow = true },
+    { .name = "SAM neck 3x3, 16-bit w", .params = &(const struct vkr_conv){ .pad = ALL(1) },
+      .in = { X(1, 64, 64, 256), H(256, 256, 3, 3), NONE }, .count = 3, .only_chosen = true },
     { .name = "SAM patch embedding", .params = &(const struct vkr_conv){ .stride = ALL(16) },
       .in = { X(1, 1024, 1024, 3), W(768, 3, 16, 16), W(768) }, .count = 3, .reduction = 768, .slow = true },
     { .name = "TinyViT depthwise",

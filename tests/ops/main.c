@@ -50,7 +50,7 @@ static void run_case(void **state)
 static void run_rejection(void **state)
 {
     const struct job *job = *state;
-    struct vkr_target target = { *vkr_device_caps(device), *vkr_device_options(device), NULL };
+    struct vkr_target target = { .caps = *vkr_device_caps(device), .options = *vkr_device_options(device) };
     assert_int_equal(harness_reject(&target, suites[job->suite], job->rejection), HARNESS_PASSED);
 }
 
@@ -92,7 +92,7 @@ int main(int argc, char **argv)
         return 77;
     for (uint32_t s = 0; s < SUITES; s++) {
         for (uint32_t i = 0; i < suites[s]->case_count; i++)
-            if (slow || !suites[s]->cases[i].slow)
+            if (!suites[s]->cases[i].only_chosen && (slow || !suites[s]->cases[i].slow))
                 add(&list, filter, run_case, (struct job){ .suite = s, .test = &suites[s]->cases[i] }, "", suites[s]->cases[i].name);
         for (uint32_t i = 0; i < suites[s]->rejection_count; i++)
             add(&list, filter, run_rejection, (struct job){ .suite = s, .rejection = &suites[s]->rejections[i] }, "refuses ",

@@ -94,6 +94,12 @@ static const struct op_case cases[] = {
     CASE("16-bit batched w", VKR_ACT_RELU, 40, IN(3, 41, 40), PARAM16(3, 113, 40), NONE_, NONE_),
     { .name = "ViT-B qkv of 512 tokens", .params = CALL(VKR_ACT_NONE), .in = { IN(512, 768), PARAM(2304, 768), PARAM(2304), NONE_ },
       .count = 4, .reduction = 768, .slow = true },
+    { .name = "ViT-B mlp of 4096 tokens", .params = CALL(VKR_ACT_GELU), .in = { IN(4096, 768), PARAM(3072, 768), PARAM(3072), NONE_ },
+      .count = 4, .only_chosen = true },
+    { .name = "ViT-B mlp of 4096 tokens, 16-bit w", .params = CALL(VKR_ACT_GELU),
+      .in = { IN(4096, 768), PARAM16(3072, 768), PARAM(3072), NONE_ }, .count = 4, .only_chosen = true },
+    { .name = "SAM decoder mlp of 7 tokens, 16-bit w", .params = CALL(VKR_ACT_RELU),
+      .in = { IN(7, 256), PARAM16(2048, 256), PARAM(2048), NONE_ }, .count = 4, .only_chosen = true },
 };
 
 static const struct op_rejection rejections[] = {

@@ -148,6 +148,17 @@ static struct vkr_tensor *build_case(struct vkr_graph *graph, const struct op_su
     return y;
 }
 
+vks_status harness_build(const struct vkr_target *target, const struct op_suite *suite, const struct op_case *test,
+                         struct vkr_graph **out)
+{
+    VKS_TRY(vkr_graph_create(target, out));
+    build_case(*out, suite, test);
+    vks_status status = vkr_graph_status(*out);
+    if (status != VKS_OK)
+        vkr_graph_destroy(out);
+    return status;
+}
+
 static enum harness_result run_graph(struct vkr_device *device, const struct op_suite *suite, const struct op_case *test,
                                      bool half, struct vkr_graph *graph, double *worst)
 {
@@ -184,7 +195,7 @@ static enum harness_result run_graph(struct vkr_device *device, const struct op_
 enum harness_result harness_run(struct vkr_device *device, const struct op_suite *suite, const struct op_case *test,
                                 const struct vkr_choice *choice, double *worst)
 {
-    struct vkr_target target = { *vkr_device_caps(device), *vkr_device_options(device), NULL };
+    struct vkr_target target = { .caps = *vkr_device_caps(device), .options = *vkr_device_options(device) };
     struct vkr_graph *graph;
     for (uint32_t i = 0; i < test->count; i++)
         if (test->in[i].desc.dtype == VKR_F16 && !(target.caps.bits & VKR_CAP_F16))

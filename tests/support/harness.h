@@ -23,6 +23,10 @@ enum harness_result { HARNESS_PASSED, HARNESS_FAILED, HARNESS_NOT_HERE };
 enum harness_result harness_run(struct vkr_device *device, const struct op_suite *suite, const struct op_case *test,
                                 const struct vkr_choice *choice, double *worst);
 
+/* The call of a case in a graph for `target`, with the result as output "y". */
+vks_status harness_build(const struct vkr_target *target, const struct op_suite *suite, const struct op_case *test,
+                         struct vkr_graph **out);
+
 /* The call of a rejection must fail with VKS_ERR_* and a sentence that contains its word. */
 enum harness_result harness_reject(const struct vkr_target *target, const struct op_suite *suite,
                                    const struct op_rejection *rejection);

@@ -20,7 +20,8 @@ struct op_case {
     struct op_operand in[VKR_MAX_INPUTS];
     uint32_t count;
     uint32_t reduction;                 /* K of the tolerance: terms summed per output element; 0 means 1 */
-    bool slow;                          /* real model shape: correctness only when asked, timing always */
+    bool slow;                          /* real model shape: correctness only when asked */
+    bool only_chosen;                   /* real model shape that would take the reference minutes: which kernel it becomes */
 };
 
 /* A call that infer must refuse, and a word its sentence must contain. */

@@ -1,4 +1,4 @@
-/* cmd_doctor.c: known answers of every kernel variant, on each device or on one. */
+/* cmd_doctor.c: known answers of every kernel variant and what they are used for, on each device or on one. */
 #include "commands.h"
 
 #include "interrupt.h"
@@ -23,7 +23,7 @@ const struct option doctor_options[] = {
 
 struct doctor {
     int is_json;
-    json_t *checks;
+    json_t *checks, *choices;
     size_t right, wrong, absent;
     const vks_device_info *heading; /* to be printed before the first kernel; NULL once it is */
 };
@@ -49,6 +49,40 @@ static int take(void *user, const vks_check *check)
     return interrupt_code() != 0;
 }
 
+static int take_usage(void *user, const vks_usage *usage)
+{
+    struct doctor *doctor = user;
+    char why[128];
+    if (doctor->is_json) {
+        json_array_append_new(doctor->choices,
+                              json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:f, s:s, s:s}", "operator", usage->op,
+                                        "example", usage->example, "call", usage->call, "kernel", usage->kernel, "by",
+                                        usage->reason, "candidates", (json_int_t)usage->candidates, "ms", usage->ms,
+                                        "set_aside", usage->aside, "set_aside_by", usage->aside_reason));
+        return interrupt_code() != 0;
+    }
+    int used = snprintf(why, sizeof why, "%s", usage->reason);
+    if (usage->ms > 0)
+        used += snprintf(why + used, sizeof why - (size_t)used, ", %.3f ms, best of %u", usage->ms, usage->candidates);
+    if (usage->aside[0])
+        snprintf(why + used, sizeof why - (size_t)used, "; not %s: %s", usage->aside, usage->aside_reason);
+    printf("  %-16s %-38s %-32s %s\n", usage->op, usage->example, usage->kernel[0] ? usage->kernel : "-", why);
+    return interrupt_code() != 0;
+}
+
+/* Known answers first: what is wrong is chosen no more, but by contexts that are opened afterwards. */
+static vks_status list_choices(const vks_context_params *params, const char *op, struct doctor *doctor)
+{
+    vks_context *context = NULL;
+    vks_status status = vks_context_create(params, &context);
+    if (status == VKS_OK && !doctor->is_json)
+        printf("  what they are used for:\n");
+    if (status == VKS_OK)
+        status = vks_context_usage(context, op, take_usage, doctor);
+    vks_context_destroy(&context);
+    return status;
+}
+
 /* One device by its number or by what -d says. */
 static int check_device(const char *which, const char *op, struct doctor *doctor, json_t *devices)
 {
@@ -65,10 +99,14 @@ static int check_device(const char *which, const char *op, struct doctor *doctor
     vks_context_device(context, &info);
     doctor->heading = &info;
     doctor->checks = json_array();
+    doctor->choices = json_array();
     status = vks_context_check(context, op, take, doctor);
     doctor->heading = NULL;
     vks_context_destroy(&context);
-    json_array_append_new(devices, json_pack("{s:o, s:o}", "device", describe_device(&info), "checks", doctor->checks));
+    if (status == VKS_OK)
+        status = list_choices(&params, op, doctor);
+    json_array_append_new(devices, json_pack("{s:o, s:o, s:o}", "device", describe_device(&info), "checks",
+                                             doctor->checks, "choices", doctor->choices));
     if (interrupt_code())
         return interrupt_report();
     return status ? fail_status(status, STAGE_DEVICE, NULL) : 0;

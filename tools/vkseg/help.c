@@ -147,6 +147,12 @@ static const char doctor_text[] =
     "known. A kernel that is wrong, or that took its driver down while it was tried,\n"
     "is set aside on that device from then on (--tune off overrules it). Exit code\n"
     "11 when any is wrong.\n"
+    "\n"
+    "Then says what each operator becomes in calls of the size that models make, and\n"
+    "why: table (the first in its list that can run), timed or cached (the fastest),\n"
+    "memory (too large to time), forced, safest (--tune off); and a kernel that was\n"
+    "set aside by the self-test, or by quarantine: it ended a process while it was\n"
+    "checked or timed. On GPUs what was not timed yet is, for three seconds at most.\n"
     "\n";
 
 static const char prompts_text[] =
