@@ -219,9 +219,8 @@ static void close_network(struct network *network)
 
 static vks_status fill(struct sam2 *sam2, const char *options, bool chosen)
 {
-    static const char *const keys[] = { "image_size",  "encoder_heads", "decoder_heads",
-                                        "window_spec", "global_blocks", "unknown",
-                                        NULL };
+    static const char *const keys[] = { "image_size",    "encoder_heads", "decoder_heads", "window_spec",
+                                        "global_blocks", "band_kib",      "unknown",       NULL };
     static const char *const ignored[] = { "no_mem_pos_enc", "no_memory_positional_encoding", "shared_image_embedding.",
                                            "prompt_encoder.shared_embedding.", NULL };
     const struct hyper hyper = { options, sam2->network.weights };

@@ -61,10 +61,10 @@ static struct vkr_tensor *band(struct nn n, const struct sam2_block *b, struct v
 }
 
 /* Whole windows do not see each other, so a block is computed in bands of them where its widest tensor would be larger
- * than what Vulkan lets every device bind: at 1024 x 1024 the first stages are. */
-static uint32_t count_bands(const struct sam2_block *b, const struct vkr_desc *x)
+ * than `most` bytes. */
+static uint32_t count_bands(const struct sam2_block *b, const struct vkr_desc *x, uint64_t most)
 {
-    const uint64_t most = 1u << 27, tokens = (uint64_t)x->dim[1] * x->dim[2];
+    const uint64_t tokens = (uint64_t)x->dim[1] * x->dim[2];
     const uint64_t wide = 3 * (uint64_t)b->outputs, hidden = b->pool ? b->hidden / 4 : b->hidden;
     const uint64_t bytes = tokens * (wide > hidden ? wide : hidden) * sizeof(float);
     uint32_t bands = 1;
@@ -76,7 +76,7 @@ static uint32_t count_bands(const struct sam2_block *b, const struct vkr_desc *x
 static struct vkr_tensor *block(const struct sam2_encoder *e, struct nn n, uint32_t index, struct vkr_tensor *x)
 {
     const struct sam2_block *b = &e->blocks[index];
-    const uint32_t bands = count_bands(b, &x->desc), rows = x->desc.dim[1] / bands;
+    const uint32_t bands = count_bands(b, &x->desc, e->band), rows = x->desc.dim[1] / bands;
     struct vkr_tensor *y = NULL;
     vkr_graph_push(n.graph, "blocks.%u", index);
     for (uint32_t i = 0; i < bands; i++) {

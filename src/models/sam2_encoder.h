@@ -17,6 +17,7 @@ struct sam2_encoder {
     uint32_t channels;      /* of the pyramid */
     uint32_t high[2];       /* channels of the features at a quarter and an eighth of `side` */
     uint32_t stages;
+    uint64_t band;          /* bytes: a block with a larger tensor is computed in bands of its windows */
     struct sam2_block {
         uint32_t inputs, outputs, heads, hidden;
         uint32_t window; /* 0: global */
@@ -25,8 +26,8 @@ struct sam2_encoder {
     } blocks[SAM2_DEPTH];
 };
 
-/* Hyper-parameters from shapes and the options encoder_heads, window_spec and global_blocks, then adds all tensors to
- * `schema`. Errors: MODEL, ARGUMENT. */
+/* Hyper-parameters from shapes and the options encoder_heads, window_spec, global_blocks and band_kib, then adds all
+ * tensors to `schema`. Errors: MODEL, ARGUMENT. */
 vks_status sam2_encoder_open(struct sam2_encoder *encoder, struct schema *schema, const struct hyper *hyper,
                              uint32_t side);
 

@@ -182,9 +182,13 @@ void sam2_encoder_tensors(const struct sam2_encoder *e, struct schema *s)
     add_conv1(s, "mask_decoder.conv_s1", e->high[1], e->channels);
 }
 
+/* Bands are as large as what Vulkan lets every device bind: the first stages at 1024 x 1024 would be larger. */
 vks_status sam2_encoder_open(struct sam2_encoder *e, struct schema *schema, const struct hyper *hyper, uint32_t side)
 {
-    *e = (struct sam2_encoder){ .side = side };
+    enum { MOST_KIB = 1 << 17 };
+    uint32_t kib;
+    VKS_TRY(hyper_number(hyper, "band_kib", 1, MOST_KIB, MOST_KIB, &kib));
+    *e = (struct sam2_encoder){ .side = side, .band = (uint64_t)kib << 10 };
     VKS_TRY(measure(e, schema));
     VKS_TRY(measure_blocks(e, schema));
     VKS_TRY(choose(e, hyper));
