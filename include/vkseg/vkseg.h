@@ -331,6 +331,9 @@ VKS_API void vks_layer_free(vks_layer **layer);
  *         vks_tracker_set_slice(tracker, s, &image), vks_tracker_follow(tracker, 1, &masks);
  *
  * A slice that came out wrong is set again and given hints, which correct its mask; then following is repeated from there.
+ * From then on it is a slice with hints as the first one is: every slice is seen with its memory, following leaves its mask
+ * as it is, and vks_tracker_forget keeps it. So is the reference with add_all_frames_to_correct_as_cond, as in its
+ * training; with that left at its default, a corrected slice would be followed again and the correction lost.
  * Memories are kept on the host: about 0.2 MB per slice and object at 512 x 512, 0.8 MB at 1024 x 1024.
  * One thread at a time. A tracker keeps its model alive. */
 typedef struct vks_tracker vks_tracker;

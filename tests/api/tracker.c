@@ -118,7 +118,7 @@ static void objects_do_not_meet(void **state)
     vks_tracker_destroy(&alone);
 }
 
-/* A correction changes its slice and those behind it, and following does not undo it. */
+/* A correction changes its slice and those behind it, and neither following nor forgetting undoes it. */
 static void corrections_hold(void **state)
 {
     (void)state;
@@ -131,7 +131,10 @@ static void corrections_hold(void **state)
     vks_masks *fixed = hint(tracker, &fix, 1);
     vks_masks *after1 = follow(tracker, 1, 0), *after2 = follow(tracker, 2, 0);
     assert_true(!same(before1, 0, fixed, 0) && same(fixed, 0, after1, 0) && !same(before2, 0, after2, 0));
-    vks_masks *const all[] = { start, before1, before2, fixed, after1, after2 };
+    assert_int_equal(vks_tracker_forget(tracker), VKS_OK);
+    vks_masks *kept1 = follow(tracker, 1, 0), *kept2 = follow(tracker, 2, 0);
+    assert_true(same(fixed, 0, kept1, 0) && same(after2, 0, kept2, 0));
+    vks_masks *const all[] = { start, before1, before2, fixed, after1, after2, kept1, kept2 };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         vks_masks_free(&(vks_masks *){ all[i] });
     vks_tracker_destroy(&tracker);
