@@ -112,8 +112,16 @@ struct vkr_tensor *vkr_argmax(struct vkr_graph *g, struct vkr_tensor *x, uint32_
 enum vkr_resize_mode { VKR_NEAREST, VKR_LINEAR, VKR_LINEAR_ALIGN_CORNERS, VKR_CUBIC };
 struct vkr_tensor *vkr_resize(struct vkr_graph *g, struct vkr_tensor *x, const uint32_t size[3], enum vkr_resize_mode mode);
 
-/* y = softmax(x) over the last dimension. */
+/* y = softmax(x) over the last dimension; y = softmax(scale x) over dimension `axis`. */
 struct vkr_tensor *vkr_softmax(struct vkr_graph *g, struct vkr_tensor *x);
+struct vkr_tensor *vkr_softmax_axis(struct vkr_graph *g, struct vkr_tensor *x, uint32_t axis, float scale);
+
+/* y[b, m, n] = sum over k of x[b, k, m] w[b, k, n]: rows of w summed with the weights in the columns of x.
+ * x [B, K, M], w [B, K, N], y [B, M, N], all f32.  (torch: x.transpose(1, 2) @ w) */
+struct vkr_tensor *vkr_weighted_sum(struct vkr_graph *g, struct vkr_tensor *x, struct vkr_tensor *w);
+
+/* Does this target have a kernel for a sum of such sizes that is as fast as its matmul? */
+bool vkr_weighted_sum_is_fast(const struct vkr_graph *g, uint32_t batch, uint32_t k, uint32_t m, uint32_t n);
 
 /* Pooling of [B, H, W, C] or [B, D, H, W, C]; padding counts as -infinity (max) and is excluded (average).
  * window 0 in an axis means the whole axis (global pooling). */

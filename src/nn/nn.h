@@ -84,6 +84,17 @@ struct vkr_tensor *nn_attention(struct nn n, const char *name, struct vkr_tensor
                                 struct vkr_tensor *v, const struct nn_attention *attention,
                                 struct vkr_tensor *residual);
 
+/* The same function as nn_attention where one side is a few tokens [B, T, C] and the other an image [B, N, C], residual of
+ * the result's shape or NULL; without projections of the image (token_attention.c). Worth it where nn_tokens_pay. */
+bool nn_tokens_pay(struct nn n, const struct vkr_tensor *tokens, const struct vkr_tensor *image,
+                   const struct nn_attention *attention);
+struct vkr_tensor *nn_tokens_to_image(struct nn n, const char *name, struct vkr_tensor *tokens, struct vkr_tensor *keys,
+                                      struct vkr_tensor *values, const struct nn_attention *attention,
+                                      struct vkr_tensor *residual);
+struct vkr_tensor *nn_image_to_tokens(struct nn n, const char *name, struct vkr_tensor *queries, struct vkr_tensor *keys,
+                                      struct vkr_tensor *values, const struct nn_attention *attention,
+                                      struct vkr_tensor *residual);
+
 /* The two-way transformer of SAM's mask decoder under NAME: `depth` layers of {self_attn, cross_attn_token_to_image,
  * mlp, cross_attn_image_to_token} and final_attn_token_to_image. tokens [B, T, C] (also their positional encoding);
  * image [B or 1, N, C]; image_position [1, N, C]. What does not depend on the object yet is computed once.

@@ -34,6 +34,23 @@ struct vkr_tensor *nn_attention(struct nn n, const char *name, struct vkr_tensor
     return y;
 }
 
+/* Between tokens and image the cheaper way: few tokens leave the image unprojected. */
+static struct vkr_tensor *tokens_to_image(struct nn n, const char *name, struct vkr_tensor *tokens, struct vkr_tensor *keys,
+                                          struct vkr_tensor *values, const struct nn_attention *cross,
+                                          struct vkr_tensor *residual)
+{
+    return (nn_tokens_pay(n, tokens, keys, cross) ? nn_tokens_to_image : nn_attention)(n, name, tokens, keys, values, cross,
+                                                                                      residual);
+}
+
+static struct vkr_tensor *image_to_tokens(struct nn n, const char *name, struct vkr_tensor *image, struct vkr_tensor *keys,
+                                          struct vkr_tensor *values, const struct nn_attention *cross,
+                                          struct vkr_tensor *residual)
+{
+    return (nn_tokens_pay(n, keys, image, cross) ? nn_image_to_tokens : nn_attention)(n, name, image, keys, values, cross,
+                                                                                     residual);
+}
+
 struct sides {
     struct vkr_tensor *tokens, *image, *token_position, *image_position;
 };
@@ -53,12 +70,12 @@ static void layer(struct nn n, uint32_t index, const struct nn_two_way *p, struc
     }
     s->tokens = nn_layer_norm(n, "norm1", s->tokens, p->eps);
     struct vkr_tensor *image = vkr_add(g, s->image, s->image_position);
-    s->tokens = nn_attention(n, "cross_attn_token_to_image", vkr_add(g, s->tokens, s->token_position), image, s->image,
-                             &cross, s->tokens);
+    s->tokens = tokens_to_image(n, "cross_attn_token_to_image", vkr_add(g, s->tokens, s->token_position), image, s->image,
+                                &cross, s->tokens);
     s->tokens = nn_layer_norm(n, "norm2", s->tokens, p->eps);
     s->tokens = nn_layer_norm(n, "norm3", nn_mlp(n, "mlp", s->tokens, p->hidden, VKR_ACT_RELU, s->tokens), p->eps);
-    s->image = nn_attention(n, "cross_attn_image_to_token", image, vkr_add(g, s->tokens, s->token_position), s->tokens,
-                            &cross, s->image);
+    s->image = image_to_tokens(n, "cross_attn_image_to_token", image, vkr_add(g, s->tokens, s->token_position), s->tokens,
+                               &cross, s->image);
     s->image = nn_layer_norm(n, "norm4", s->image, p->eps);
     vkr_graph_mark(g, s->tokens, "queries");
     vkr_graph_mark(g, s->image, "keys");
@@ -75,8 +92,8 @@ struct nn_two_way_result nn_two_way(struct nn n, const char *name, struct vkr_te
     vkr_graph_push(g, "%s", name);
     for (uint32_t i = 0; i < params->depth; i++)
         layer(n, i, params, &s);
-    s.tokens = nn_attention(n, "final_attn_token_to_image", vkr_add(g, s.tokens, s.token_position),
-                            vkr_add(g, s.image, s.image_position), s.image, &cross, s.tokens);
+    s.tokens = tokens_to_image(n, "final_attn_token_to_image", vkr_add(g, s.tokens, s.token_position),
+                               vkr_add(g, s.image, s.image_position), s.image, &cross, s.tokens);
     s.tokens = nn_layer_norm(n, "norm_final_attn", s.tokens, params->eps);
     vkr_graph_mark(g, s.tokens, "queries");
     vkr_graph_pop(g);

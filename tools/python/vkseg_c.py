@@ -31,8 +31,8 @@ class _Masks(C.Structure):
 
 
 class _Embedding(C.Structure):
-    _fields_ = [("channels", C.c_uint32), ("height", C.c_uint32), ("width", C.c_uint32), ("image_width", C.c_uint32),
-                ("image_height", C.c_uint32), ("family", C.c_char * 32), ("model", C.c_char * 65), ("image", C.c_char * 65),
+    _fields_ = [("size", C.c_size_t), ("channels", C.c_uint32), ("height", C.c_uint32), ("width", C.c_uint32),
+                ("image_width", C.c_uint32), ("image_height", C.c_uint32), ("family", C.c_char * 32), ("model", C.c_char * 65), ("image", C.c_char * 65),
                 ("data", C.POINTER(C.c_float))]
 
 
