@@ -60,7 +60,7 @@ static void compare(struct vkr_plan *plan, const char *one, const char *other, u
 /* Both ways in one graph, with the same parameters. */
 static void both_ways(uint32_t batch, uint32_t tokens, uint32_t heads, uint32_t inner)
 {
-    const struct vkr_target target = { *vkr_device_caps(device), *vkr_device_options(device), NULL };
+    const struct vkr_target target = { .caps = *vkr_device_caps(device), .options = *vkr_device_options(device) };
     const struct nn_attention attention = { heads, inner, CHANNELS };
     struct vkr_params *params = NULL;
     struct vkr_plan *plan = NULL;
@@ -106,7 +106,7 @@ static void of_several_objects(void **state)
 /* Where it pays: few tokens, an image of their own, a device with the kernel. */
 static void where_it_pays(void **state)
 {
-    struct vkr_target target = { *vkr_device_caps(device), *vkr_device_options(device), NULL };
+    struct vkr_target target = { .caps = *vkr_device_caps(device), .options = *vkr_device_options(device) };
     const struct nn_attention attention = { 8, 128, 256 };
     struct vkr_graph *g = NULL;
     (void)state;
