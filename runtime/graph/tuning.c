@@ -187,6 +187,53 @@ uint32_t vkr_tuning_open(struct vkr_tuning *tuning)
     return count;
 }
 
+/* The best of a question's times, 0 for none. */
+static double best_ms(const struct vkr_question *q)
+{
+    double best = 0;
+    for (uint32_t i = 0; i < q->count; i++)
+        if (q->candidates[i].ms > 0 && (best <= 0 || q->candidates[i].ms < best))
+            best = q->candidates[i].ms;
+    return best;
+}
+
+/* Operations in a millisecond of the fastest call that was timed; 0: none was. */
+static double best_rate(const struct vkr_tuning *t)
+{
+    double best = 0;
+    for (uint32_t i = 0; i < t->question_count; i++) {
+        double ms = best_ms(&t->questions[i]);
+        if (ms > 0 && t->questions[i].flops / ms > best)
+            best = t->questions[i].flops / ms;
+    }
+    return best;
+}
+
+static const struct vkr_question *next(const struct vkr_tuning *t, double left_ms)
+{
+    const struct vkr_question *best = NULL;
+    double rate = best_rate(t);
+    for (uint32_t i = 0; i < t->question_count && left_ms > 0; i++) {
+        const struct vkr_question *q = &t->questions[i];
+        double known = best_ms(q), expected = known > 0 ? known : rate > 0 ? q->flops / rate : 0;
+        if (q->why != VKR_BY_TABLE || 2 * expected > left_ms)
+            continue;
+        if (!best || (rate > 0 ? q->flops * q->asked > best->flops * best->asked : q->flops < best->flops))
+            best = q;
+    }
+    return best;
+}
+
+bool vkr_tuning_next(struct vkr_tuning *tuning, double left_ms, struct vkr_question *out)
+{
+    vkr_mutex_lock(&tuning->lock);
+    const struct vkr_question *found = next(tuning, left_ms);
+    if (found)
+        *out = *found;
+    vkr_mutex_unlock(&tuning->lock);
+    return found != NULL;
+}
+
 void vkr_tuning_leave(struct vkr_tuning *tuning, const char *call)
 {
     vkr_mutex_lock(&tuning->lock);

@@ -57,6 +57,11 @@ bool vkr_tuning_question(struct vkr_tuning *tuning, uint32_t index, struct vkr_q
 /* The number of questions that were answered without all times and may still be timed. */
 uint32_t vkr_tuning_open(struct vkr_tuning *tuning);
 
+/* What to time next within left_ms: the dearest call of which a candidate, to judge by what is known, runs twice in that time,
+ * for of what a budget can decide it matters most. While nothing is known, the cheapest, to learn how fast the device is.
+ * False when there is none. */
+bool vkr_tuning_next(struct vkr_tuning *tuning, double left_ms, struct vkr_question *out);
+
 /* Question `call` is not to be timed: it takes too much memory. */
 void vkr_tuning_leave(struct vkr_tuning *tuning, const char *call);
 

@@ -74,11 +74,6 @@ static double best_known(const struct vkr_question *question)
     return best;
 }
 
-static bool is_memory(vks_status status)
-{
-    return status == VKS_ERR_DEVICE_MEMORY || status == VKS_ERR_HOST_MEMORY;
-}
-
 /* What takes the process down here, or the device, is set aside from the next start on. */
 static vks_status try(vks_context *context, const struct vkr_question *question, const char *kernel, double *ms)
 {
@@ -90,46 +85,26 @@ static vks_status try(vks_context *context, const struct vkr_question *question,
     return status;
 }
 
-/* Gives every candidate a time, while the budget lasts. */
-static vks_status answer(vks_context *context, struct vkr_question *question, bool *added)
+/* Gives the first candidate that has none a time. */
+static vks_status answer(vks_context *context, const struct vkr_question *question, bool *added)
 {
     struct vkr_tuning *tuning = context->target.tuning;
-    bool fits = trial_fits(context, question);
-    for (uint32_t i = 0; i < question->count && fits && context->tune_left_ms > 0; i++) {
-        struct vkr_candidate *candidate = &question->candidates[i];
-        double began = clock_ms(), ms = 0;
-        if (candidate->ms != 0)
-            continue;
-        vks_status status = try(context, question, candidate->kernel, &ms);
-        context->tune_left_ms -= clock_ms() - began;
-        if (status == VKS_ERR_DEVICE_LOST)
-            return status;
-        fits = !is_memory(status);
-        if (!fits)
-            break;
-        vkr_log(&context->log, VKS_LOG_DEBUG, "%s: %s %.3f ms%s", question->call, candidate->kernel, ms, status ? ", could not run" : "");
-        candidate->ms = status == VKS_OK && ms > 0 ? ms : -1;
-        VKS_TRY(vkr_tuning_add(tuning, question->call, candidate->kernel, candidate->ms));
-        *added = true;
-    }
-    if (!fits)
+    const struct vkr_candidate *candidate = question->candidates;
+    double began = clock_ms(), ms = 0;
+    while (candidate->ms != 0)
+        candidate++;
+    vks_status status = trial_fits(context, question) ? try(context, question, candidate->kernel, &ms) : VKS_ERR_DEVICE_MEMORY;
+    context->tune_left_ms -= clock_ms() - began;
+    if (status == VKS_ERR_DEVICE_LOST)
+        return status;
+    if (status == VKS_ERR_DEVICE_MEMORY || status == VKS_ERR_HOST_MEMORY) {
         vkr_tuning_leave(tuning, question->call);
-    return VKS_OK;
-}
-
-/* The dearest calls first: of what a budget can decide, they matter most. */
-static bool next_open(struct vkr_tuning *tuning, struct vkr_question *out)
-{
-    struct vkr_question question;
-    bool found = false;
-    for (uint32_t i = 0; vkr_tuning_question(tuning, i, &question); i++) {
-        double work = question.flops * question.asked;
-        if (question.why == VKR_BY_TABLE && (!found || work > out->flops * out->asked)) {
-            *out = question;
-            found = true;
-        }
+        return VKS_OK;
     }
-    return found;
+    vkr_log(&context->log, VKS_LOG_DEBUG, "%s: %s %.3f ms%s", question->call, candidate->kernel, ms, status ? ", could not run" : "");
+    VKS_TRY(vkr_tuning_add(tuning, question->call, candidate->kernel, status == VKS_OK && ms > 0 ? ms : -1));
+    *added = true;
+    return VKS_OK;
 }
 
 static vks_status answer_all(vks_context *context)
@@ -138,7 +113,7 @@ static vks_status answer_all(vks_context *context)
     struct vkr_question question;
     bool added = false;
     vks_status status = VKS_OK;
-    while (status == VKS_OK && context->tune_left_ms > 0 && next_open(tuning, &question))
+    while (status == VKS_OK && vkr_tuning_next(tuning, context->tune_left_ms, &question))
         status = answer(context, &question, &added);
     if (added)
         keep(context);

@@ -193,7 +193,7 @@ static void too_large(void **state)
     run_matmul(context);
     assert_ok(vks_context_choice(context, 0, &choice));
     assert_string_equal(choice.reason, "memory");
-    assert_true(choice.ms == 0 && context->tune_left_ms == 60000);
+    assert_true(choice.ms == 0 && context->tune_left_ms > 59000);
     vks_context_destroy(&context);
 }
 

@@ -267,6 +267,40 @@ static void test_avoided(void **state)
     vkr_tuning_destroy(&target.tuning);
 }
 
+/* Little is tried first, to learn the device's rate; then the dearest call that the budget allows. */
+static void test_next(void **state)
+{
+    (void)state;
+    struct vkr_target target = { .caps = vkr_caps_desktop() };
+    struct vkr_question q;
+    assert_int_equal(vkr_tuning_create(&target.tuning), VKS_OK);
+    assert_false(vkr_tuning_next(target.tuning, 300, &q));
+    lower(&target, 512, 768);                           /* 0.6 GFLOP */
+    lower(&target, 4096, 768);                          /* 4.8 */
+    lower(&target, 16384, 768);                         /* 19.3 */
+    lower(&target, 4096, 1536);                         /* 9.7, three times */
+    lower(&target, 4096, 1536);
+    lower(&target, 4096, 1536);
+    assert_false(vkr_tuning_next(target.tuning, 0, &q));
+    assert_true(vkr_tuning_next(target.tuning, 300, &q));
+    assert_string_equal(q.call, "matmul 1x512x768x768 f32");
+    assert_int_equal(vkr_tuning_add(target.tuning, q.call, q.candidates[0].kernel, 1), VKS_OK);    /* 0.6 TFLOP/s */
+    assert_true(vkr_tuning_next(target.tuning, 300, &q));
+    assert_string_equal(q.call, "matmul 1x4096x1536x768 f32");
+    assert_true(vkr_tuning_next(target.tuning, 20, &q));        /* 32 and 64 ms for two runs of the dearer ones */
+    assert_string_equal(q.call, "matmul 1x4096x768x768 f32");
+    assert_true(vkr_tuning_next(target.tuning, 3, &q));
+    assert_string_equal(q.call, "matmul 1x512x768x768 f32");
+    assert_false(vkr_tuning_next(target.tuning, 1.9, &q));
+    assert_int_equal(vkr_tuning_add(target.tuning, q.call, q.candidates[1].kernel, 0.1), VKS_OK);
+    assert_true(vkr_tuning_next(target.tuning, 20, &q));        /* six times as fast as it looked at first */
+    assert_string_equal(q.call, "matmul 1x4096x1536x768 f32");
+    assert_int_equal(vkr_tuning_add(target.tuning, q.call, q.candidates[0].kernel, 50), VKS_OK);
+    assert_true(vkr_tuning_next(target.tuning, 20, &q));        /* what is known of a call counts, not the rate */
+    assert_string_equal(q.call, "matmul 1x16384x768x768 f32");
+    vkr_tuning_destroy(&target.tuning);
+}
+
 static void see(void *user, const struct vkr_decision *decision)
 {
     char *text = user;
@@ -366,7 +400,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_decision), cmocka_unit_test(test_question), cmocka_unit_test(test_no_question),
-        cmocka_unit_test(test_rivals), cmocka_unit_test(test_left), cmocka_unit_test(test_avoided), cmocka_unit_test(test_witness),
+        cmocka_unit_test(test_rivals), cmocka_unit_test(test_left), cmocka_unit_test(test_avoided), cmocka_unit_test(test_next), cmocka_unit_test(test_witness),
         cmocka_unit_test(test_off), cmocka_unit_test(test_text),
     };
     return cmocka_run_group_tests_name("tuning", tests, NULL, NULL);
