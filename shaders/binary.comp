@@ -5,7 +5,11 @@
 //! variant f32 T=float
 //! variant x4 T=vec4
 //! variant vec T=vec4 TEXEL=1 needs=vec8
+#ifdef TEXEL
+#define VEC
+#endif
 #include "binary.h"
+#include "divide.glsl"
 layout(local_size_x = BINARY_LOCAL) in;
 layout(push_constant) uniform Args { binary_args g; };
 #ifdef TEXEL
@@ -26,7 +30,8 @@ void main()
     uint row = gl_WorkGroupID.z * gl_NumWorkGroups.y + gl_WorkGroupID.y;
     if (row >= g.rows)
         return;
-    uint i1 = row % g.d1, r = row / g.d1, i2 = r % g.d2, i3 = r / g.d2 % g.d3, i4 = r / (g.d2 * g.d3);
+    uvec2 r1 = div_mod(row, g.d1), r2 = div_mod(r1.x, g.d2), r3 = div_mod(r2.x, g.d3);
+    uint i1 = r1.y, i2 = r2.y, i3 = r3.y, i4 = r3.x;
     uint at_a = i1 * g.a1 + i2 * g.a2 + i3 * g.a3 + i4 * g.a4, at_b = i1 * g.b1 + i2 * g.b2 + i3 * g.b3 + i4 * g.b4;
     uint first = gl_WorkGroupID.x * BINARY_LOCAL * BINARY_PER_LANE + gl_LocalInvocationID.x;
     uint end = min(g.inner, (gl_WorkGroupID.x + 1u) * BINARY_LOCAL * BINARY_PER_LANE), kind = g.kind, a0 = g.a0, b0 = g.b0;

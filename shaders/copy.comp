@@ -8,7 +8,11 @@
 //! variant f16 T=float16_t needs=f16
 //! variant x4 T=vec4
 //! variant vec T=vec4 TEXEL=1 needs=vec8
+#ifdef TEXEL
+#define VEC
+#endif
 #include "copy.h"
+#include "divide.glsl"
 layout(local_size_x = COPY_LOCAL) in;
 layout(push_constant) uniform Args { copy_args a; };
 #ifdef TEXEL
@@ -25,7 +29,8 @@ void main()
     uint row = gl_WorkGroupID.z * gl_NumWorkGroups.y + gl_WorkGroupID.y;
     if (row >= a.rows)
         return;
-    uint i1 = row % a.d1, r = row / a.d1, i2 = r % a.d2, i3 = r / a.d2 % a.d3, i4 = r / (a.d2 * a.d3);
+    uvec2 r1 = div_mod(row, a.d1), r2 = div_mod(r1.x, a.d2), r3 = div_mod(r2.x, a.d3);
+    uint i1 = r1.y, i2 = r2.y, i3 = r3.y, i4 = r3.x;
     uint from = a.x_at + i1 * a.x1 + i2 * a.x2 + i3 * a.x3 + i4 * a.x4;
     uint to = a.y_at + i1 * a.y1 + i2 * a.y2 + i3 * a.y3 + i4 * a.y4, x0 = a.x0, y0 = a.y0;
     uint first = gl_WorkGroupID.x * COPY_LOCAL * COPY_PER_LANE + gl_LocalInvocationID.x;

@@ -179,3 +179,9 @@ class Sam:
         weights = torch.stack([self.head(f"mask_decoder.output_hypernetworks_mlps.{i}", tokens[:, 1 + i]) for i in range(4)], 1)
         self.head("mask_decoder.iou_prediction_head", tokens[:, 0])
         return (weights @ x.flatten(2)).view(4, 4 * grid, 4 * grid)[0]
+
+    def predict(self, embedding, box, height, width):
+        """As decode, then the mask of an image of the model's side in its longer one, as SamPredictor gives it."""
+        logits = self.decode(embedding, box)
+        full = F.interpolate(logits[None, None], (self.side, self.side), mode="bilinear", align_corners=False)
+        return logits, full[..., :height, :width][0, 0] > 0
