@@ -1,7 +1,6 @@
 /* sam_decoder.c: the mask decoder as a graph; reads like mask_decoder.py of the published code. */
 #include "models/sam_decoder.h"
 
-#include <stdio.h>
 #include <string.h>
 
 static const float norm_eps = 1e-5f, image_norm_eps = 1e-6f;
@@ -90,18 +89,44 @@ static struct vkr_tensor *upscale_with(const struct sam_decoder *d, struct nn n,
     return vkr_reshape(n.graph, x, vkr_f32(3, batch, low * low, d->channels / 8));
 }
 
-/* One small network per mask turns its token into the weights of a linear map: [B, masks, C / 8]. */
-static struct vkr_tensor *hyper_weights(const struct sam_decoder *d, struct nn n, struct vkr_tensor *tokens)
+/* The parameters of layer `layer` of all masks' networks, one after the other: [masks, .. of one]. */
+static struct vkr_tensor *hyper_param(const struct sam_decoder *d, struct nn n, uint32_t layer, bool weight,
+                                      struct vkr_desc desc)
 {
     struct vkr_tensor *all = NULL;
     for (uint32_t i = 0; i < d->masks; i++) {
-        char name[64];
-        snprintf(name, sizeof name, "output_hypernetworks_mlps.%u", i);
-        struct vkr_tensor *token = vkr_slice(n.graph, tokens, 1, i, 1);
-        struct vkr_tensor *weights = nn_mlp_head(n, name, token, d->channels, d->channels / 8, d->hyper_depth);
-        all = all ? vkr_concat(n.graph, all, weights, 1) : weights;
+        vkr_graph_push(n.graph, "output_hypernetworks_mlps.%u.layers.%u", i, layer);
+        struct vkr_tensor *one = weight ? nn_weight(n, "weight", desc) : nn_param(n, "bias", desc);
+        vkr_graph_pop(n.graph);
+        all = all ? vkr_concat(n.graph, all, one, 0) : one;
     }
-    return vkr_graph_mark(n.graph, all, "hyper_in");
+    return all;
+}
+
+/* One small network per mask turns its token into the weights of a linear map: [B, masks, C / 8]. All masks go through a
+ * layer together, as one batch of products. */
+static struct vkr_tensor *hyper_weights(const struct sam_decoder *d, struct nn n, struct vkr_tensor *tokens)
+{
+    const uint32_t batch = tokens->desc.dim[0], masks = d->masks;
+    struct vkr_tensor *x = tokens;
+    if (batch > 1)
+        x = vkr_permute(n.graph, x, (uint32_t[]){ 1, 0, 2 });
+    x = vkr_reshape(n.graph, x, vkr_f32(3, masks, batch, d->channels));
+    for (uint32_t i = 0; i < d->hyper_depth; i++) {
+        const uint32_t inputs = vkr_last(&x->desc), outputs = i + 1 == d->hyper_depth ? d->channels / 8 : d->channels;
+        struct vkr_tensor *weight = hyper_param(d, n, i, true, vkr_f32(2, outputs, inputs));
+        struct vkr_tensor *bias = hyper_param(d, n, i, false, vkr_f32(1, outputs));
+        weight = vkr_reshape(n.graph, weight, (struct vkr_desc){ weight->desc.dtype, 3, { masks, outputs, inputs } });
+        bias = vkr_reshape(n.graph, bias, vkr_f32(3, masks, 1, outputs));
+        if (batch > 1)
+            bias = vkr_broadcast(n.graph, bias, vkr_f32(3, masks, batch, outputs));
+        x = vkr_matmul(n.graph, x, weight, NULL, bias, VKR_ACT_NONE);
+        if (i + 1 < d->hyper_depth)
+            x = vkr_unary(n.graph, x, VKR_ACT_RELU);
+    }
+    if (batch > 1)
+        x = vkr_permute(n.graph, x, (uint32_t[]){ 1, 0, 2 });
+    return vkr_graph_mark(n.graph, vkr_reshape(n.graph, x, vkr_f32(3, batch, masks, d->channels / 8)), "hyper_in");
 }
 
 struct sam_decoded sam_decoder_predict(const struct sam_decoder *d, struct nn n, struct vkr_tensor *image,
