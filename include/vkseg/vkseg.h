@@ -113,7 +113,8 @@ typedef struct vks_model_info {
     uint32_t embedding[3];      /* channels, height, width */
     uint32_t accepts;           /* VKS_ACCEPTS_* */
     uint64_t parameters;        /* elements in the checkpoint's used tensors */
-    double encoder_gmac;        /* 10^9 multiply-adds of one image */
+    double encoder_gmac;        /* 10^9 multiply-adds of one image, as vkseg computes it: windows project no padding, and
+                                   examples say once what they say of every image */
     double decoder_gmac;        /* of one prompt */
     uint64_t memory_f32;        /* estimated bytes of device memory, weights and activations */
     uint64_t memory_f16;

@@ -113,6 +113,15 @@ static void describe_variant(struct sam *sam)
             snprintf(network->variant, sizeof network->variant, "%s", known[i].name);
 }
 
+static uint64_t used_elements(const struct sam *sam)
+{
+    uint64_t sum = schema_elements(&sam->schema);
+    for (uint32_t i = 0; sam->encoder.adapters_off && i < sam->schema.count; i++)
+        if (strstr(sam->schema.entries[i].name, ".Adapter."))
+            sum -= vkr_numel(&sam->schema.entries[i].desc);
+    return sum;
+}
+
 static void describe(struct sam *sam, uint32_t unknown)
 {
     struct network *network = &sam->network;
@@ -121,7 +130,7 @@ static void describe(struct sam *sam, uint32_t unknown)
     network->grid = sam->encoder.grid;
     network->low = 4 * network->grid;
     network->masks = sam->decoder.masks;
-    network->parameters = schema_elements(&sam->schema);
+    network->parameters = used_elements(sam);
     network->encoder_gmac = sam_encoder_gmac(&sam->encoder);
     network->decoder_gmac = sam_decoder_gmac(&sam->decoder, 2);
     if (unknown == 0)

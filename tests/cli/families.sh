@@ -123,6 +123,8 @@ while read -r family model gmac millions side accepts variant licence; do
         segment ct.nrrd -m "$model" --box 2,2,9,9@1 --propagate memory -o a.nii.gz
 done <<<"$families"
 expect 0 'demo.* checkpoint' 'licence' -- info demo
+expect 0 'work +24\.5 GMAC' 'parameters +90\.7 million' 'adapters are left out' -- \
+    info synthetic:sam_med2d --model-option adapters=off
 
 printf '%d checks passed, %d failed\n' "$passed" "$failed"
 [ "$failed" -eq 0 ]

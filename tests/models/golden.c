@@ -46,6 +46,7 @@ static const struct job toys[] = { BOTH("sam_toy", "sam"), BOTH("sam_toy", "meds
                                    BOTH("universeg_toy", NULL), BOTH("sam2_toy", NULL), BOTH("sam2_objects_toy", NULL),
                                    BOTH("mobile_sam_toy", NULL),
                                    BOTH("lite_medsam_toy", NULL), BOTH("sam_med2d_toy", NULL),
+                                   BOTH("sam_med2d_plain_toy", NULL),
                                    { "sam2_toy", NULL, VKS_PRECISION_F32, banded },
                                    { "sam2_toy", NULL, VKS_PRECISION_F16, banded } };
 static const struct job oracle[] = {

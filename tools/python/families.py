@@ -4,9 +4,9 @@
     families.py make FAMILY FOLDER   writes a case (assets/golden/FAMILY_toy is made so)
     families.py check CASE_FOLDER    compares the definition with a case of the official code (../shared/oracle/05_..., 06_...)
 
-Layout and tolerances are those of golden.py. LiteMedSAM has no golden of its official code: what it shares with MobileSAM
-is proved by MobileSAM's, the rest (a stem without strides, OpenCV's INTER_AREA, whole coordinates, crop before the
-enlargement) follows CVPR24_LiteMedSAM_infer.py of its repository. Needs torch, numpy, Pillow, scipy and, for LiteMedSAM,
+Layout and tolerances are those of golden.py. sam_med2d_plain is SAM-Med2D without its adapters (--model-option
+adapters=off). LiteMedSAM has no golden of its official code: what it shares with MobileSAM is proved by MobileSAM's, the
+rest (a stem without strides, OpenCV's INTER_AREA, whole coordinates, crop before the enlargement) follows CVPR24_LiteMedSAM_infer.py of its repository. Needs torch, numpy, Pillow, scipy and, for LiteMedSAM,
 opencv-python-headless; never needed to build or to test."""
 
 import copy
@@ -33,9 +33,13 @@ CONFIGS = {
                   "window_size": 4, "global_attn_indexes": [1], "out_chans": 64, "decoder_depth": 2, "decoder_heads": 8,
                   "decoder_mlp_dim": 96, "iou_head_depth": 3, "iou_head_hidden": 48, "mask_in_chans": 8},
 }
+CONFIGS["sam_med2d_plain"] = {
+    **CONFIGS["sam_med2d"], "adapters": False,
+    "model_options": "encoder_heads=2,decoder_heads=8,window_size=4,global_blocks=1,adapters=off"}
 SEEDS = (521, 613)
 LEFT_OUT = {    # what would only make the folders larger: LiteMedSAM's blocks are MobileSAM's
     "mobile_sam": ["layer3"], "sam_med2d": [],
+    "sam_med2d_plain": ["preprocessed", "p0_logits", "p0_mask", "p1_logits", "p1_mask", "p1_lowres_all", "p1_iou_all"],
     "lite_medsam": ["patch_embed", "layer0_block0", "layer1_block0", "layer1_block1", "layer2_block0", "layer2",
                     "layer3_block0", "layer3"],
 }
@@ -44,6 +48,7 @@ PROMPTS = {
     "mobile_sam": [{**POINT, "multimask": True}, {**BOX, "multimask": False}],
     "lite_medsam": [{**BOX, "multimask": False}, {"box": [33, 21, 89, 59], "multimask": False}],
     "sam_med2d": [{**POINT, "multimask": True}, {**BOX, "multimask": False}],
+    "sam_med2d_plain": [{**POINT, "multimask": True}],
 }
 
 
@@ -124,7 +129,8 @@ def run_encoder(family, model, watch, pixels, out):
         for i in range(len(model.image_encoder.blocks)):
             out[f"block{i}"] = watch.seen[f"image_encoder.blocks.{i}"]
             out[f"block{i}_norm2"] = watch.seen[f"image_encoder.blocks.{i}.norm2"]
-            out[f"block{i}_adapter"] = watch.seen[f"image_encoder.blocks.{i}.Adapter"]
+            if model.image_encoder.blocks[i].adapted:
+                out[f"block{i}_adapter"] = watch.seen[f"image_encoder.blocks.{i}.Adapter"]
         out["embedding"] = embedding
         return embedding
     out["patch_embed"] = watch.seen["image_encoder.patch_embed"]
@@ -176,8 +182,8 @@ def run(family, model, config, image, prompts, mask_input, dtype):
 # ---- files ----
 
 
-def make(family, folder):
-    config, prompts = CONFIGS[family], PROMPTS[family]
+def make(name, folder):
+    config, prompts, family = CONFIGS[name], PROMPTS[name], name.removesuffix("_plain")
     model = build(family, config)
     load(model, golden.table_rows(model, SEEDS))
     image = draw_rgb(60, 90)
@@ -187,12 +193,12 @@ def make(family, folder):
     os.makedirs(folder, exist_ok=True)
     np.save(os.path.join(folder, "input.npy"), image)
     entries = []
-    for name in runs[0]:
-        if name in LEFT_OUT[family]:
+    for array in runs[0]:
+        if array in LEFT_OUT[name]:
             continue
-        np.save(os.path.join(folder, name + ".npy"), np.ascontiguousarray(runs[0][name].numpy()))
-        entry = describe(name, *(r[name].float() if name == "preprocessed" else r[name] for r in runs))
-        if name.endswith("iou_all"):
+        np.save(os.path.join(folder, array + ".npy"), np.ascontiguousarray(runs[0][array].numpy()))
+        entry = describe(array, *(r[array].float() if array == "preprocessed" else r[array] for r in runs))
+        if array.endswith("iou_all"):
             entry["tol_fp16"]["max_abs"] = max(entry["tol_fp16"]["max_abs"], 0.02)
         entries.append(entry)
     golden.write_table(os.path.join(folder, "weights.tsv"), model, SEEDS)
@@ -203,7 +209,7 @@ def make(family, folder):
     with open(os.path.join(folder, "case.json"), "w", encoding="utf-8") as out:
         json.dump(case, out, indent=1)
         out.write("\n")
-    print(f"{family}: {len(entries)} arrays; foreground "
+    print(f"{name}: {len(entries)} arrays; foreground "
           f"{[round(runs[0][f'p{i}_mask'].float().mean().item(), 3) for i in range(len(prompts))]}")
 
 

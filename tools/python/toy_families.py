@@ -171,13 +171,18 @@ class AdaptedBlock(Block):
     def __init__(self, width, *rest):
         super().__init__(width, *rest)
         self.Adapter = Adapter(width)
+        self.adapted = True
 
     def forward(self, x):
         x = self.attend(x)
         y = self.norm2(x)
-        return x + self.mlp(y) + self.Adapter(y)
+        return x + self.mlp(y) + self.Adapter(y) if self.adapted else x + self.mlp(y)
 
 
 class AdaptedEncoder(ImageEncoder):
+    """config["adapters"] false: they are in the checkpoint, and left out."""
+
     def __init__(self, config):
         super().__init__(config, AdaptedBlock)
+        for block in self.blocks:
+            block.adapted = config.get("adapters", True)

@@ -31,7 +31,7 @@ class _Masks(C.Structure):
 
 
 class _Embedding(C.Structure):
-    _fields_ = [("size", C.c_size_t), ("channels", C.c_uint32), ("height", C.c_uint32), ("width", C.c_uint32),
+    _fields_ = [("struct_size", C.c_size_t), ("channels", C.c_uint32), ("height", C.c_uint32), ("width", C.c_uint32),
                 ("image_width", C.c_uint32), ("image_height", C.c_uint32), ("family", C.c_char * 32), ("model", C.c_char * 65), ("image", C.c_char * 65),
                 ("data", C.POINTER(C.c_float))]
 
@@ -42,10 +42,16 @@ class _Device(C.Structure):
                 ("max_binding", C.c_uint64), ("subgroup_size", C.c_uint32), ("usable", C.c_uint32), ("reason", C.c_char * 256)]
 
 
-class Session:
-    """A model on a device. `log` is called with every message when given (options="profile=1": a line per dispatch)."""
+def view(pixels):
+    """Of bytes that someone keeps."""
+    return _Image(pixels.ctypes.data, 0, pixels.shape[1], pixels.shape[0], 3 if pixels.ndim == 3 else 1, 0, 0, 0)
 
-    def __init__(self, library, model, device="cpu", options=None, log=None):
+
+class Session:
+    """A model on a device. `log` is called with every message when given (options="profile=1": a line per dispatch).
+    family None: as vkseg recognises it."""
+
+    def __init__(self, library, model, device="cpu", options=None, log=None, family="sam"):
         self.lib = C.CDLL(library)
         self.lib.vks_last_error.restype = C.c_char_p
         callback = C.CFUNCTYPE(None, C.c_void_p, C.c_int, C.c_char_p)
@@ -54,7 +60,7 @@ class Session:
                                 C.cast(self.log, C.c_void_p), None)
         self.context, self.model, self.session = C.c_void_p(), C.c_void_p(), C.c_void_p()
         self._try(self.lib.vks_context_create(C.byref(params), C.byref(self.context)))
-        params = _ModelParams(C.sizeof(_ModelParams), b"sam", None, 1)
+        params = _ModelParams(C.sizeof(_ModelParams), family and family.encode(), None, 1)
         self._try(self.lib.vks_model_load(self.context, model.encode(), C.byref(params), C.byref(self.model)))
         self._try(self.lib.vks_session_create(self.model, None, C.byref(self.session)))
 
@@ -67,23 +73,38 @@ class Session:
         self._try(self.lib.vks_context_device(self.context, C.byref(info)))
         return f"{info.name.decode()}, {info.driver.decode()}"
 
+    def close(self):
+        for name, handle in (("session", self.session), ("model", self.model), ("context", self.context)):
+            getattr(self.lib, f"vks_{name}_destroy")(C.byref(handle))
+
+    def show(self, images, labels):
+        """Examples [S, height, width], bytes, for a family that takes them; of labels, what is not 0 is the object."""
+        images, labels = (np.ascontiguousarray(x) for x in (images, labels))
+        examples = (_Image * (2 * len(images)))(*(view(x) for pair in zip(images, labels) for x in pair))
+        self._try(self.lib.vks_session_set_support(self.session, examples, C.c_size_t(len(images))))
+
     def encode(self, pixels):
+        """pixels [height, width, 3] or, grey, [height, width], bytes."""
         pixels = np.ascontiguousarray(pixels)
-        image = _Image(pixels.ctypes.data, 0, pixels.shape[1], pixels.shape[0], 3, 0, 0, 0)
+        image = view(pixels)
         self._try(self.lib.vks_session_set_image(self.session, C.byref(image)))
 
     def embedding(self):
         out = C.POINTER(_Embedding)()
         self._try(self.lib.vks_session_get_embedding(self.session, C.byref(out)))
+        if out.contents.struct_size < C.sizeof(_Embedding):
+            raise SystemExit("vkseg_c.py does not know this library's vks_embedding")
         shape = (out.contents.channels, out.contents.height, out.contents.width)
         data = np.ctypeslib.as_array(out.contents.data, shape).copy()
         self.lib.vks_embedding_free(C.byref(out))
         return data
 
-    def decode(self, box):
-        prompt = _Prompt(1, 0, *box, 0, None, 0, 0)
+    def decode(self, box=None):
+        """Without a box: for a family that takes no prompts."""
+        prompt = _Prompt(1, 0, *(box or (0, 0, 0, 0)), 0, None, 0, 0)
         out = C.POINTER(_Masks)()
-        self._try(self.lib.vks_session_predict(self.session, C.byref(prompt), 1, 0, C.byref(out)))
+        self._try(self.lib.vks_session_predict(self.session, C.byref(prompt), C.c_size_t(box is not None), 0,
+                                               C.byref(out)))
         logits = np.ctypeslib.as_array(out.contents.logits, (out.contents.lh, out.contents.lw)).copy()
         self.lib.vks_masks_free(C.byref(out))
         return logits
