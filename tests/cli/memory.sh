@@ -49,9 +49,11 @@ expect 2 'is for single images' "${run[@]}" --box 20,10,40,30@3 --multimask
 expect 2 'already has a box' "${run[@]}" --box 20,10,40,30@3 --box 21,10,40,30@3
 echo '{"objects": [{"slice": 3, "slices": [4, 6], "box": [20, 10, 40, 30]}]}' >outside.json
 expect 2 "slice 3 is not among the object's, 4 to 6" "${run[@]}" --prompts outside.json
-expect 2 'keeps no memory of slices' segment vol.nii -m synthetic:sam_mini --propagate memory -o no.nii \
-    --box 20,10,40,30@3
-check "and says which do" grep -Eq 'MedSAM2|medsam2' err
+for family in sam_mini universeg; do
+    expect 2 'keeps no memory of slices' segment vol.nii -m "synthetic:$family" --propagate memory -o no.nii \
+        --box 20,10,40,30@3
+    check "and says which do" grep -Eq 'MedSAM2 (or|and) SAM 2.1' err
+done
 
 "$vkseg" devices >out 2>err
 if [ $? -ne 0 ] || ! make_hiera; then
@@ -112,6 +114,45 @@ check "the first prompted slice stays" equal corrected.nii one.nii 3
 for k in 5 6; do
     check "slice $k is another" not equal corrected.nii one.nii "$k"
 done
+
+# ---- a mask: of the slice's size, and taken as it is ----
+npy() { # WIDTH HEIGHT: a header of float32
+    printf '\223NUMPY\001\000\166\000%-117s\n' "{'descr': '<f4', 'fortran_order': False, 'shape': ($2, $1), }"
+}
+zeros() { head -c $((4 * $1)) /dev/zero; }
+{
+    npy 64 48
+    zeros $((64 * 16 + 20))
+    for _ in $(seq 15); do
+        printf '\000\000\200\077%.0s' $(seq 24)
+        zeros 40
+    done
+    printf '\000\000\200\077%.0s' $(seq 24)
+    zeros $((20 + 64 * 16))
+} >square.npy
+{
+    npy 32 32
+    zeros 1024
+} >low.npy
+expect 0 '' segment vol.nii "${memory[@]}" --mask-prompt square.npy --slice 3 -o square.nii
+check "seven slices" test "$(visited)" = 3456210
+{
+    head -c $((64 * 16 + 20)) /dev/zero
+    for _ in $(seq 15); do
+        printf '\001%.0s' $(seq 24)
+        head -c 40 /dev/zero
+    done
+    printf '\001%.0s' $(seq 24)
+    head -c $((20 + 64 * 16)) /dev/zero
+} >square.raw
+differing=$(cmp -l square.raw <(slice square.nii 3) | wc -l)
+check "the mask is what it was, but for its rim ($differing pixels)" test "$differing" -lt 80
+expect 2 'is 32 x 32, but this model takes 64 x 48' segment vol.nii "${hiera[@]}" --propagate memory --slice 3 \
+    --mask-prompt low.npy -o no.nii
+expect 2 'is 64 x 48, but this model takes 32 x 32' segment vol.nii "${hiera[@]}" --slice 3 --mask-prompt square.npy \
+    -o no.nii
+expect 2 'has a mask on this slice' segment vol.nii "${hiera[@]}" --propagate memory --slice 3 --point 20,20 \
+    --mask-prompt square.npy -o no.nii
 
 # ---- too many hinted slices, and a signal ----
 stack $(for k in $(seq 0 59); do echo $((k % 7)); done) >tall.nii

@@ -135,7 +135,7 @@ static int prepare(struct segment *segment)
     if (!code)
         code = run_inspect(&segment->settings, &segment->run);
     if (!code)
-        code = hints_check_model(&segment->hints, &segment->run.info);
+        code = hints_check_model(&segment->hints, &segment->run.info, NULL);
     if (!code)
         code = examples_check_model(support, &segment->run.info);
     if (!code && support)

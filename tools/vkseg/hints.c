@@ -341,9 +341,11 @@ int hints_load_masks(struct hints *hints)
     return 0;
 }
 
-int hints_check_model(const struct hints *hints, const vks_model_info *info)
+int hints_check_model(const struct hints *hints, const vks_model_info *info, const uint32_t whole[2])
 {
     static const uint32_t bits[] = { VKS_ACCEPTS_POINT, VKS_ACCEPTS_BOX, VKS_ACCEPTS_MASK };
+    const uint32_t width = whole ? whole[0] : 4 * info->embedding[2];
+    const uint32_t height = whole ? whole[1] : 4 * info->embedding[1];
     for (size_t i = 0; i < hints->count; i++) {
         const vks_prompt *prompt = &hints->prompts[i];
         if (!(info->accepts & bits[prompt->kind])) {
@@ -352,11 +354,12 @@ int hints_check_model(const struct hints *hints, const vks_model_info *info)
             return fail(BAD_USAGE, advice, "%s: a %s model takes no prompt of this kind: it was not trained with them.",
                         hints->origins[i], info->family);
         }
-        if (prompt->kind == VKS_PROMPT_MASK &&
-            (prompt->logits_width != 4 * info->embedding[2] || prompt->logits_height != 4 * info->embedding[1]))
-            return fail(BAD_USAGE, "Use logits that the same model wrote with --logits.",
+        if (prompt->kind == VKS_PROMPT_MASK && (prompt->logits_width != width || prompt->logits_height != height))
+            return fail(BAD_USAGE,
+                        whole ? "With --propagate memory a mask has the slice's size: float32, above 0 is the object."
+                              : "Use logits that the same model wrote with --logits.",
                         "%s is %u x %u, but this model takes %u x %u.", hints->origins[i], prompt->logits_width,
-                        prompt->logits_height, 4 * info->embedding[2], 4 * info->embedding[1]);
+                        prompt->logits_height, width, height);
     }
     return 0;
 }

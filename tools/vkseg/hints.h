@@ -49,10 +49,11 @@ int hints_read_file(struct hints *hints, const char *path);
 /* Refuses coordinates outside an image of this size and boxes whose corners are in the wrong order. */
 int hints_check(const struct hints *hints, uint32_t width, uint32_t height);
 
-/* Loads the mask prompts (.npy of low-res logits). */
+/* Loads the mask prompts (.npy, float32). */
 int hints_load_masks(struct hints *hints);
 
-/* Refuses kinds of prompts and sizes of mask prompts that this model does not take. */
-int hints_check_model(const struct hints *hints, const vks_model_info *info);
+/* Refuses kinds of prompts and sizes of mask prompts that this model does not take. `whole`: masks have this width and
+ * height, that of a slice; NULL: they are low-res logits. */
+int hints_check_model(const struct hints *hints, const vks_model_info *info, const uint32_t whole[2]);
 
 #endif

@@ -152,6 +152,23 @@ static int open_volume(struct job *job)
     return code;
 }
 
+static int check_model(const struct job *job)
+{
+    const vks_model_info *info = &job->run.info;
+    const uint32_t slice[2] = { job->cut.width, job->cut.height };
+    const int has_memory = job->slices.has_memory, takes_boxes = (info->accepts & VKS_ACCEPTS_BOX) != 0;
+    if (has_memory && !info->memory)
+        return fail(BAD_USAGE,
+                    takes_boxes ? "Use --propagate box, or a MedSAM2 or SAM 2.1 checkpoint."
+                                : "MedSAM2 and SAM 2.1 do.",
+                    "--propagate memory: a %s model keeps no memory of slices.", info->family);
+    int code = hints_check_model(&job->hints, info, has_memory ? slice : NULL);
+    if (!code && job->slices.does_propagate && !has_memory && !takes_boxes)
+        code =
+            fail(BAD_USAGE, "Prompt every slice instead.", "--propagate box: a %s model takes no boxes.", info->family);
+    return code;
+}
+
 static int prepare(struct job *job)
 {
     int code = hints_given(job->args) ? hints_read(job->args, &job->hints) : 0;
@@ -176,13 +193,7 @@ static int prepare(struct job *job)
     if (!code)
         code = run_inspect(&job->settings, &job->run);
     if (!code)
-        code = hints_check_model(&job->hints, &job->run.info);
-    if (!code && job->slices.has_memory && !job->run.info.memory)
-        code = fail(BAD_USAGE, "Use --propagate box, or a MedSAM2 or SAM 2.1 checkpoint.",
-                    "--propagate memory: a %s model keeps no memory of slices.", job->run.info.family);
-    if (!code && job->slices.does_propagate && !job->slices.has_memory && !(job->run.info.accepts & VKS_ACCEPTS_BOX))
-        code = fail(BAD_USAGE, "Prompt every slice instead.", "--propagate box: a %s model takes no boxes.",
-                    job->run.info.family);
+        code = check_model(job);
     job->run.embeddings = args_value(job->args, "embeddings");
     if (!code && job->run.embeddings && job->slices.has_memory)
         code = fail(BAD_USAGE, "Leave one of them out.", "--propagate memory takes no kept --embeddings.");
