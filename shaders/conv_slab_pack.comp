@@ -27,22 +27,23 @@ float weight(uint n, uint c, uint tap)
     return n < a.outputs && c < a.channels && tap < a.taps ? w[(n * a.channels + c) * a.taps + tap] : 0.0;
 }
 
-float bias_part(uint n, bool rest)
-{
-    float b = n < a.outputs && a.has_bias != 0u ? bias[n] : 0.0;
-    return rest ? b - float(Y_TYPE(b)) : b;
-}
-
-#ifdef WINOGRAD
+// What f16 makes of v, by its bits: a compiler may take float(float16_t(v)) for v.
 float rounded(float v)
 {
 #ifdef F16
-    return float(float16_t(v));
+    return unpackHalf2x16(packHalf2x16(vec2(v, 0.0))).x;
 #else
     return v;
 #endif
 }
 
+float bias_part(uint n, bool rest)
+{
+    float b = n < a.outputs && a.has_bias != 0u ? bias[n] : 0.0;
+    return rest ? b - rounded(b) : b;
+}
+
+#ifdef WINOGRAD
 // Of three taps, what term u of four multiplies.
 float term(uint u, float g0, float g1, float g2)
 {
