@@ -42,6 +42,7 @@ static void reference(const void *params, const struct vkr_desc *desc, const dou
 
 static const struct op_case cases[] = {
     CASE("relu", VKR_ACT_RELU, WIDE(5, 3, 5, 17)),
+    CASE("relu of whole vectors", VKR_ACT_RELU, WIDE(5, 3, 5, 20)),
     CASE("gelu", VKR_ACT_GELU, WIDE(6, 41, 113)),
     CASE("gelu of 4", VKR_ACT_GELU, WIDE(6, 4)),
     CASE("gelu far out", VKR_ACT_GELU, WIDE(100, 512)),
@@ -68,6 +69,7 @@ static const struct op_rejection rejections[] = {
 };
 
 static const struct vkr_choice choices[] = {
+    { "unary", "vec_relu", VKR_CAP_VEC8, true, NULL }, { "unary", "vec_gelu", VKR_CAP_VEC8, true, NULL },
     { "unary", "vec", VKR_CAP_VEC8, true, NULL }, { "unary", "x4", 0, false, NULL }, { "unary", "f32", 0, false, NULL },
 };
 
