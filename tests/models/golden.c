@@ -67,12 +67,6 @@ static void run_case(void **state)
     const struct job *job = *state;
     char folder[1024];
     struct golden_summary s;
-    const char *left_out = getenv("VKS_TEST_SKIP");
-    if (left_out && strcmp(left_out, job->name) == 0) {
-        print_message("SKIPPED: %s: VKS_TEST_SKIP names it\n", job->name);
-        cases_skipped++;
-        skip();
-    }
     snprintf(folder, sizeof folder, "%s/%s", root, job->name);
     if (access(folder, R_OK) != 0 || (job->precision == VKS_PRECISION_F16 && !test_device_has_f16())) {
         print_message("%s: skipped, %s\n", job->name, access(folder, R_OK) ? "the goldens are absent" : "no f16 here");

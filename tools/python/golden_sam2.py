@@ -22,8 +22,8 @@ from transformers.models.sam2_video.modeling_sam2_video import Sam2VideoInferenc
 
 from golden import draw, draw_grey
 
-SEEDS = (517, 622)
-BOX = [16, 11, 45, 40]
+SEEDS = (517, 2038)     # with the box: no pixel of the hinted mask is near its threshold (check_margin)
+BOX = [28, 19, 46, 50]
 MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 
 
@@ -157,6 +157,18 @@ def run(model, stack, frames, side, dtype, tiny):
     return {name: value.detach().clone() for name, value in out.items()}
 
 
+def check_margin(single, double, side):
+    """The hinted mask is cut at 0, at the image's side, before it becomes a memory. A pixel nearer to 0 than rounding
+    moves it would be a coin's toss, and all that is remembered with it."""
+    single, double = (F.interpolate(low.double(), (side, side), mode="bilinear", align_corners=False)
+                      for low in (single, double))
+    nearest, apart = single.abs().min().item(), (single - double).abs().max().item()
+    print(f"nearest to the threshold {nearest:.4f}, float32 and float64 apart by {apart:.4f} at most")
+    if nearest < 10 * apart:
+        sys.exit("the hinted mask comes too near to its threshold: choose other SEEDS")
+    return {"nearest": float(f"{nearest:.2g}"), "rounding": float(f"{apart:.2g}")}
+
+
 def describe(name, single, double, half, decoded):
     reference = single.double()
     top, rms = reference.abs().max().item(), reference.square().mean().sqrt().item()
@@ -184,6 +196,7 @@ def main(folder, tiny):
             tensor.copy_(tensor.half().float())
     half = run(half, stack, frames, side, torch.float32, tiny)
     double = single if tiny else run(model.double(), stack, frames.double(), side, torch.float64, tiny)
+    margin = None if tiny else check_margin(single["A_f1_lowres"], double["A_f1_lowres"], side)
     for name, value in single.items():
         np.save(os.path.join(folder, name + ".npy"), value.float().numpy())
         print(name, tuple(value.shape), value.min().item(), value.max().item(), (value > 0).float().mean().item())
@@ -191,7 +204,7 @@ def main(folder, tiny):
     write_table(os.path.join(folder, "weights.tsv"), rows)
     prompts = [{"id": "A", "kind": "box", "frame": 1, "box": BOX, "frames_in_order": [1, 2]}]
     case = {"case": os.path.basename(os.path.normpath(folder)), "family": family, "config": {"model_options": options},
-            "reference": "transformers Sam2VideoModel, eager attention", "input": {"file": "volume.npy"},
+            "reference": "transformers Sam2VideoModel, eager attention", "threshold_margin": margin, "input": {"file": "volume.npy"},
             "arrays": [describe(n, v, double[n], half[n], n[0] == "A") for n, v in single.items()], "prompts": prompts}
     with open(os.path.join(folder, "case.json"), "w", encoding="utf-8") as out:
         json.dump(case, out, indent=1)
