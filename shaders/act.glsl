@@ -2,8 +2,8 @@
 #ifndef ACT_GLSL
 #define ACT_GLSL
 
-// GELU, erf form: 0.5 x (1 + erf(x / sqrt 2)). erfc by Abramowitz & Stegun 7.1.26 (absolute error 1.5e-7), applied to the
-// tail on the side of x, so that large negative inputs suffer no cancellation.
+// GELU, erf form: 0.5 x (1 + erf(x / sqrt 2)). erfc by Abramowitz & Stegun 7.1.28 (absolute error 3e-7, no exponential),
+// applied to the tail on the side of x, so that large negative inputs suffer no cancellation.
 #define ACT_FUNCTIONS(V) \
 V act_relu(V x) { return max(x, V(0.0)); } \
 V act_leaky_relu(V x) { return max(x, V(0.0)) + 0.01 * min(x, V(0.0)); } \
@@ -15,8 +15,9 @@ V act_softplus(V x) { return max(x, V(0.0)) + log(1.0 + exp(-abs(x))); } \
 V act_elu(V x) { return mix(exp(min(x, V(0.0))) - 1.0, x, greaterThan(x, V(0.0))); } \
 V act_gelu(V x) { \
     V a = abs(x) * 0.70710678118654752; \
-    V t = 1.0 / (1.0 + 0.3275911 * a); \
-    V tail = ((((1.061405429 * t - 1.453152027) * t + 1.421413741) * t - 0.284496736) * t + 0.254829592) * t * exp(-a * a); \
+    V p = (((((4.30638e-5 * a + 2.765672e-4) * a + 1.520143e-4) * a + 9.2705272e-3) * a + 4.22820123e-2) * a + \
+           7.05230784e-2) * a + 1.0; \
+    p *= p; p *= p; p *= p; V tail = 1.0 / (p * p); \
     return max(x, V(0.0)) - 0.5 * abs(x) * tail; } \
 V act_gelu_tanh(V x) { return 0.5 * x * (1.0 + act_tanh(0.7978845608028654 * (x + 0.044715 * x * x * x))); } \
 V act_apply(V x, uint kind) { \
