@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """bench_torch.py NAME...: is the golden of `vkseg bench -m synthetic:NAME` what PyTorch computes? For the models whose base
-kernels would need hours on software Vulkan: sam_vit_b, sam_vit_l, sam_vit_h, meshnet, meshnet_mini.
+kernels would need hours on software Vulkan: sam_vit_b, sam_vit_l, sam_vit_h, meshnet, meshnet_mini; of sam2_hiera_t, _s,
+_b and _l the embedding.
 
 The image or volume of the benchmark, the generated weights (build/bin/vksegdev synth) and our own definition of the
 network in float32; the digests of tools/vkseg/bench_golden.c are compared under its tolerance. ViT-H wants 8 GB of memory.
@@ -18,6 +19,7 @@ import torch
 import torch.nn.functional as F
 
 import sam_torch
+from hiera_torch import Hiera
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 BOX = (310, 260, 690, 500)
@@ -76,6 +78,15 @@ def run_sam(tensors):
     return {"embedding": digest(embedding.numpy()), "logits": digest(model.decode(embedding, BOX).numpy())}
 
 
+def run_sam2(tensors, size):
+    mean, std = (torch.tensor(v)[:, None, None] / 255 for v in (sam_torch.MEAN, sam_torch.STD))
+    x = torch.from_numpy(paint_image()).permute(2, 0, 1)[None].float() / 255
+    x = (F.interpolate(x, (1024, 1024), mode="bilinear", antialias=True) - mean) / std
+    model = Hiera(size).eval()
+    model.load_state_dict({name: tensors[name] for name in model.state_dict()})
+    return {"embedding": digest(model(x)[0].numpy())}
+
+
 def run_meshnet(tensors):
     x = torch.from_numpy(paint_volume()).float()
     x = ((x - x.min()) / (x.max() - x.min()))[None, None]
@@ -102,15 +113,16 @@ def check(name, folder):
                    stderr=subprocess.DEVNULL)
     tensors = sam_torch.read_safetensors(path)
     os.remove(path)
-    got = run_meshnet(tensors) if name.startswith("meshnet") else run_sam(tensors)
-    errors = {part: apart(golden[part], got[part]) for part in ("embedding", "logits")}
+    got = (run_meshnet(tensors) if name.startswith("meshnet") else run_sam2(tensors, name[-1]) if name.startswith("sam2")
+           else run_sam(tensors))
+    errors = {part: apart(golden[part], got[part]) for part in ("embedding", "logits") if part in got}
     print(f"synthetic:{name}: {', '.join(f'{part} off by {error:.1e}' for part, error in errors.items())} of the size "
           f"(at most {TOLERANCE:g})", flush=True)
     return max(errors.values()) <= TOLERANCE
 
 
 def main():
-    if len(sys.argv) < 2 or any(not n.startswith(("sam_vit_", "meshnet")) for n in sys.argv[1:]):
+    if len(sys.argv) < 2 or any(not n.startswith(("sam_vit_", "sam2_hiera_", "meshnet")) for n in sys.argv[1:]):
         sys.exit(__doc__)
     torch.set_grad_enabled(False)
     with tempfile.TemporaryDirectory() as folder:

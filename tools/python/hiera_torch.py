@@ -72,13 +72,13 @@ class Block(nn.Module):
 class Trunk(nn.Module):
     """The window of a stage's first block is still that of the stage before."""
 
-    def __init__(self, width, stages, windows, whole, background):
+    def __init__(self, width, heads, stages, windows, whole, background):
         super().__init__()
         self.patch_embed = nn.Module()
         self.patch_embed.proj = nn.Conv2d(3, width, 7, stride=4, padding=3)
         self.pos_embed = nn.Parameter(torch.zeros(1, width, background, background))
         self.pos_embed_window = nn.Parameter(torch.zeros(1, width, windows[0], windows[0]))
-        self.blocks, self.ends, heads = nn.ModuleList(), [], 1
+        self.blocks, self.ends = nn.ModuleList(), []
         for stage, depth in enumerate(stages):
             for i in range(depth):
                 pool = stage > 0 and i == 0
@@ -117,12 +117,18 @@ class Neck(nn.Module):
 
 
 class Hiera(nn.Module):
-    """-> the embedding and the two finer levels as the mask decoder wants them. tiny: width 96, stages 1, 2, 7, 2."""
+    """-> the embedding and the two finer levels as the mask decoder wants them; of the sizes t, s, b (B+) and l."""
 
-    def __init__(self, width=96, stages=(1, 2, 7, 2), windows=(8, 4, 14, 7), whole=(5, 7, 9), background=7):
+    SIZES = {"t": (96, 1, (1, 2, 7, 2), (8, 4, 14, 7), (5, 7, 9), 7),
+             "s": (96, 1, (1, 2, 11, 2), (8, 4, 14, 7), (7, 10, 13), 7),
+             "b": (112, 2, (2, 3, 16, 3), (8, 4, 14, 7), (12, 16, 20), 14),
+             "l": (144, 2, (2, 6, 36, 4), (8, 4, 16, 8), (23, 33, 43), 7)}
+
+    def __init__(self, size="t"):
         super().__init__()
+        width = self.SIZES[size][0]
         self.image_encoder = nn.Module()
-        self.image_encoder.trunk = Trunk(width, stages, windows, whole, background)
+        self.image_encoder.trunk = Trunk(*self.SIZES[size])
         self.image_encoder.neck = Neck([width << i for i in (3, 2, 1, 0)], 256)
         self.sam_mask_decoder = nn.Module()
         self.sam_mask_decoder.conv_s0 = nn.Conv2d(256, 32, 1)
