@@ -1,6 +1,6 @@
 #version 450
 // Y[m, n] = act(sum_k X[m, k] W[n, k] + bias[n]) + residual[m, n], for the cpu class.
-// Eight lanes make 16 (wide: 32) rows x 32 columns: a lane owns four columns of all rows. Reads are texels, a row's
+// Eight lanes make 16 (wide: 32, few: 8) rows x 32 columns: a lane owns four columns of all rows. Reads are texels, a row's
 // value reaches all lanes by a shuffle whose index the compiler cannot see; no shared memory, no barrier.
 // A loop-carried value costs its driver a masked blend per iteration, so wide takes eight k at a time, and its workgroups
 // go through all columns of a block of rows before the next: the block then stays in the second-level cache.
@@ -10,6 +10,9 @@
 //! variant vec needs=vec8
 //! variant vec_gelu ACT=2 needs=vec8
 //! variant vec_relu ACT=1 needs=vec8
+//! variant few FEW=1 needs=vec8
+//! variant few_gelu FEW=1 ACT=2 needs=vec8
+//! variant few_relu FEW=1 ACT=1 needs=vec8
 //! variant wide WIDE=1 needs=vec8
 //! variant wide_gelu WIDE=1 ACT=2 needs=vec8
 //! variant wide_relu WIDE=1 ACT=1 needs=vec8
@@ -51,6 +54,9 @@ layout(binding = 4) writeonly buffer Y1 { float y1[]; };
 #ifdef WIDE
 #define EACH_ROW ROWS32
 #define EACH_BLOCK(F) F(0) F(1) F(2) F(3)
+#elif defined(FEW)
+#define EACH_ROW ROWS8A
+#define EACH_BLOCK(F) F(0)
 #else
 #define EACH_ROW ROWS16
 #define EACH_BLOCK(F) F(0) F(1)
@@ -65,7 +71,7 @@ void main()
     if (m0 >= m)
         return;
 #else
-    uint batch = gl_WorkGroupID.z, m0 = gl_WorkGroupID.x * MATMUL_VEC_ROWS;
+    uint batch = gl_WorkGroupID.z, m0 = gl_WorkGroupID.x * MATMUL_VEC_ROWS;     // few: one workgroup has all rows
 #endif
     uint panel = gl_WorkGroupID.y, k4 = (a.k + 3u) / 4u;
     uint z0 = z, z1 = z + 1u, z2 = z + 2u, z3 = z + 3u, z4 = z + 4u, z5 = z + 5u, z6 = z + 6u, z7 = z + 7u;

@@ -197,11 +197,13 @@ static uint32_t wide_tiles_per_block(const struct params *p)
 
 static vks_status lower_vec(struct vkr_lower *l, const struct params *p, struct vkr_tensor *const *in, struct vkr_tensor *out)
 {
-    static const char *const variants[3][3] = { { "vec", "vec_relu", "vec_gelu" }, { "wide", "wide_relu", "wide_gelu" },
-                                                { "wide_half", "wide_half_relu", "wide_half_gelu" } };
+    enum { ROWS_8, ROWS_16, ROWS_32, ROWS_32_HALF };
+    static const char *const variants[][3] = { { "few", "few_relu", "few_gelu" }, { "vec", "vec_relu", "vec_gelu" },
+        { "wide", "wide_relu", "wide_gelu" }, { "wide_half", "wide_half_relu", "wide_half_gelu" } };
     const struct vkr_caps *caps = &vkr_lower_target(l)->caps;
     uint32_t k4 = depth_of(p->k) / 4, count = vkr_groups(p->m, MATMUL_VEC_ROWS), blocks = 1;
     bool wide = is_wide(p), half = in[1]->desc.dtype == VKR_F16;
+    uint32_t kind = wide ? (half ? ROWS_32_HALF : ROWS_32) : p->m <= 8 ? ROWS_8 : ROWS_16;
     if (wide) {
         uint32_t all = vkr_groups(p->m, MATMUL_WIDE_ROWS);
         count = wide_tiles_per_block(p) < all ? wide_tiles_per_block(p) : all;
@@ -213,7 +215,7 @@ static vks_status lower_vec(struct vkr_lower *l, const struct params *p, struct 
         .x_batch = p->rows_packed ? vkr_groups(p->m, 8) * 8 * k4 : p->m * k4,
         .w_batch = p->w_batch ? (uint32_t)(panel_elements(p->n, p->k) / 4) : 0,
         .flags = (in[3] ? 2u : 0u) | (p->rows_packed ? 4u : 0u) | (p->packs_rows ? 8u : 0u), .blocks = blocks };
-    return vkr_emit(l, &(struct vkr_dispatch){ .shader = "matmul_vec", .variant = variants[wide ? 1 + half : 0][p->act],
+    return vkr_emit(l, &(struct vkr_dispatch){ .shader = "matmul_vec", .variant = variants[kind][p->act],
         .images = !wide ? 0u : half ? 1u : 3u,
         .bind = { in[0], in[1], in[3] ? in[3] : in[0], out, out }, .bind_count = 5, .writes = 3u << 3, .texels = 7u,
         .args = &args, .args_size = sizeof args,

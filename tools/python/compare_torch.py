@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """SAM in vkseg and in eager PyTorch: same checkpoint, image and box, in one process, alternately; prints the ratios.
 
-Before a time is printed, vkseg's outputs are compared with those of the same model in PyTorch in float64, run once: that
-yardstick does not move, whereas PyTorch's float32 outputs were seen to differ between runs. What is timed is PyTorch's
-usual float32 path; how far its own outputs are from float64 is printed beside ours. Wall clocks lie on a machine that
-others use, so CPU seconds of the process stand beside them; "ratio" is vkseg / PyTorch (below 1: vkseg is faster), the
-median of the ratios of neighbours. Two operators are timed where they are used, by the device's time stamps: the matmul
-of [grid^2, C] x [C, C] behind the first global attention (its neighbours: PyTorch's, and the BLAS of numpy, OpenBLAS in
-its wheels), and that attention.
+Before a time is printed, vkseg's outputs are compared with those of the same model in PyTorch in float64, run once:
+that yardstick does not move, whereas PyTorch's float32 outputs were seen to differ between runs. What is timed is
+PyTorch's usual float32 path; how far its own outputs are from float64 is printed beside ours. Wall clocks lie on a
+machine that others use, so CPU seconds of the process stand beside them; "ratio" is vkseg / PyTorch (below 1: vkseg is
+faster), the median of the ratios of neighbours. Whole stages run without time stamps. Two operators are timed where
+they are used, by the device's stamps, in encodes of their own: the matmul of [grid^2, C] x [C, C] behind the first
+global attention (its neighbours: PyTorch's, and the BLAS of numpy, OpenBLAS in its wheels), and that attention.
 
   vksegdev synth TABLE.tsv -o sam.safetensors      # or any SAM checkpoint in f32
   tools/python/compare_torch.py -m sam.safetensors
@@ -43,7 +43,7 @@ def check(session, model, image, box):
     return embedding
 
 
-def compare_encode(args, session, profile, model, image):
+def compare_encode(args, session, watched, profile, model, image):
     ours, theirs, matmul, blas, attention = [], [], ([], []), ([], []), ([], [])
     name = next(f"blocks.{i}" for i in range(model.depth)
                 if model.t[f"image_encoder.blocks.{i}.attn.rel_pos_h"].shape[0] == 2 * model.grid - 1)
@@ -53,10 +53,10 @@ def compare_encode(args, session, profile, model, image):
     q, k, v = (torch.randn(model.heads, tokens, model.head_width) for _ in range(3))
     rel = [sam_torch.relative(torch.randn(2 * model.grid - 1, model.head_width), model.grid) for _ in range(2)]
     for _ in range(args.repeats):
-        profile.nodes.clear()
-        _, wall, cpu = timed(lambda: session.encode(image))
-        ours.append((wall, cpu))
+        ours.append(timed(lambda: session.encode(image))[1:])
         theirs.append(timed(lambda: model.encode(image))[1:])
+        profile.nodes.clear()
+        watched.encode(image)
         for lists, pattern, call in ((matmul, rf"{name}\.attn\.proj\.", lambda: torch.addmm(b, x, w.T)),
                                      (blas, rf"{name}\.attn\.proj\.", lambda: x_np @ w_np.T),
                                      (attention, rf"{name}\.attn\.attention",
@@ -83,7 +83,8 @@ def main():
     torch.set_grad_enabled(False)
     profile = Profile()
     model = sam_torch.Sam(sam_torch.read_safetensors(args.model))
-    session = vkseg_c.Session(args.library, args.model, args.device, "profile=1", profile)
+    session = vkseg_c.Session(args.library, args.model, args.device)
+    watched = vkseg_c.Session(args.library, args.model, args.device, "profile=1", profile)
     print(f"{session.device()}; PyTorch {torch.__version__}, {args.threads} threads, "
           f"{torch.backends.cpu.get_cpu_capability()}")
     image, box = test_image(model.side), (0.2 * model.side, 0.15 * model.side, 0.6 * model.side, 0.5 * model.side)
@@ -91,7 +92,7 @@ def main():
     decodes = [(timed(lambda: session.decode(box))[1:], timed(lambda: model.predict(wanted, box, *image.shape[:2]))[1:])
                for _ in range(5 * args.repeats)]
     row("prompt and decoder, one box, to the image's mask", [a for a, _ in decodes], [b for _, b in decodes])
-    compare_encode(args, session, profile, model, image)
+    compare_encode(args, session, watched, profile, model, image)
 
 
 if __name__ == "__main__":
