@@ -32,6 +32,9 @@ struct attention_pack_args {
     uint positions;             /* padded ones */
     uint at4, row4;             /* vec4 offset of head 0, vec4 per row */
     uint grid_w, width;         /* position -> token when grid_w != 0 */
+    uint window;                /* *_window: batch elements are windows of so many tokens a side .. */
+    uint image_h, image_w;      /* .. of a grid of tokens; those beyond it are a fill .. */
+    uint fill;                  /* .. 1: of its own; 0: zeros */
 };
 VKR_ARGS_FIT(attention_pack_args)
 

@@ -1,39 +1,60 @@
 #version 450
 // Operands of attention_vec, head by head, zero padded; layouts in attention.h. head_dim, offsets and rows are multiples of 4.
+// *_window: tokens are read from their grid, window by window, as if it had been cut into windows (window.comp) before.
 // Workgroups are (blocks of positions, heads, batch): a lane keeps its position and walks over the channels, so that no
 // index is divided more than once.
 #extension GL_GOOGLE_include_directive : require
 //! variant queries QUERIES=1 needs=vec8
 //! variant keys KEYS=1 needs=vec8
 //! variant values VALUES=1 needs=vec8
+//! variant queries_window QUERIES=1 WINDOW=1 needs=vec8
+//! variant keys_window KEYS=1 WINDOW=1 needs=vec8
+//! variant values_window VALUES=1 WINDOW=1 needs=vec8
+#define VEC
 #include "attention.h"
+#include "divide.glsl"
 layout(local_size_x = 8) in;
 layout(push_constant) uniform Args { attention_pack_args a; };
 layout(binding = 0) uniform samplerBuffer x;
 layout(binding = 1) writeonly buffer P { vec4 p[]; };
+#ifdef WINDOW
+layout(binding = 2) uniform samplerBuffer fill;
+#endif
 
 // Token of a padded position; tokens or more: none.
 uint token_of(uint position, uint tokens)
 {
     if (a.grid_w == 0u)
         return position;
-    uint px = position % a.width;
-    return px < a.grid_w ? position / a.width * a.grid_w + px : tokens;
+    uvec2 at = div_mod(position, a.width);
+    return at.y < a.grid_w ? at.x * a.grid_w + at.y : tokens;
 }
 
 // First texel of a position's head; some token's where the position has none.
-struct place { int at; bool real; };
+struct place { int at; bool real, inside; };
 
 place place_of(uint position)
 {
-    uint tokens = a.tokens, token = token_of(position, tokens);
-    uint row = gl_WorkGroupID.z * tokens + min(token, tokens - 1u);
-    return place(int(row * a.row4 + a.at4 + gl_WorkGroupID.y * a.dim4), token < tokens);
+    uint tokens = a.tokens, token = token_of(position, tokens), nearest = min(token, tokens - 1u);
+    uint row = gl_WorkGroupID.z * tokens + nearest;
+    bool inside = true;
+#ifdef WINDOW
+    uint across = (a.image_w + a.window - 1u) / a.window, down = (a.image_h + a.window - 1u) / a.window;
+    uvec2 image = div_mod(gl_WorkGroupID.z, across * down), cut = div_mod(image.y, across), own = div_mod(nearest, a.window);
+    uint iy = cut.x * a.window + own.x, ix = cut.y * a.window + own.y;
+    inside = iy < a.image_h && ix < a.image_w;
+    row = (image.x * a.image_h + min(iy, a.image_h - 1u)) * a.image_w + min(ix, a.image_w - 1u);
+#endif
+    return place(int(row * a.row4 + a.at4 + gl_WorkGroupID.y * a.dim4), token < tokens, inside);
 }
 
 vec4 load(place from, int c)
 {
     vec4 v = texelFetch(x, from.at + c);
+#ifdef WINDOW
+    vec4 beyond = texelFetch(fill, int(a.at4 + gl_WorkGroupID.y * a.dim4) + c);
+    v = from.inside ? v : a.fill == 1u ? beyond : vec4(0.0);
+#endif
     return from.real ? v : vec4(0.0);
 }
 

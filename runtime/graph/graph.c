@@ -265,6 +265,14 @@ const struct vkr_op *vkr_graph_producer(const struct vkr_graph *graph, const str
     return node->op;
 }
 
+struct vkr_tensor *vkr_graph_operand(const struct vkr_graph *graph, const struct vkr_tensor *tensor, uint32_t index)
+{
+    if (graph->error || tensor->base->producer < 0)
+        return NULL;
+    const struct vkr_node *node = &graph->nodes[tensor->base->producer];
+    return index < node->count ? node->in[index] : NULL;
+}
+
 struct vkr_tensor *vkr_graph_twin(struct vkr_graph *graph, const struct vkr_tensor *tensor, const void *params)
 {
     if (graph->error)

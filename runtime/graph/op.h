@@ -60,6 +60,9 @@ const struct vkr_target *vkr_lower_target(const struct vkr_lower *lower);
 const struct vkr_op *vkr_graph_producer(const struct vkr_graph *graph, const struct vkr_tensor *tensor, const void **params,
                                         struct vkr_desc *input);
 
+/* An input of that node; NULL: it has none there, or there is no such node. */
+struct vkr_tensor *vkr_graph_operand(const struct vkr_graph *graph, const struct vkr_tensor *tensor, uint32_t index);
+
 /* A second node like tensor's producer, but for `params`: for builders that want its result in another layout. The first is
  * not run when nothing else uses its result. Named where the first is. */
 struct vkr_tensor *vkr_graph_twin(struct vkr_graph *graph, const struct vkr_tensor *tensor, const void *params);

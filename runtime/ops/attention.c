@@ -4,10 +4,12 @@
 #include "ops.h"
 
 #include "attention.h"
+#include "window_view.h"
 
 #include <stdio.h>
+#include <string.h>
 
-enum { MAX_HEAD = 128 };
+enum { MAX_HEAD = 128, INPUTS = 7 };           /* q, k, v, rel_h, rel_w, bias, fill of windows */
 
 enum { VEC, COOPMAT, PORTABLE };                /* indices into vkr_attention_choices */
 
@@ -15,6 +17,7 @@ struct params {
     struct vkr_attention a;
     uint32_t choice;
     uint32_t cut;                               /* COOPMAT: index into cuts */
+    uint32_t window[3];                         /* VEC: q, k or v is the grid [B, H, W, C] behind windows of this size; 0: not */
 };
 
 /* Sizes that both halves of the choice need. */
@@ -57,11 +60,22 @@ static vks_status check_bias(const struct params *p, const struct vkr_desc *in)
     return VKS_OK;
 }
 
-static vks_status infer(const void *params, const struct vkr_desc *in, uint32_t count, struct vkr_desc *out)
+/* Operands as attention sees them: grids as the windows they are read as. */
+static void view(const struct params *p, const struct vkr_desc *operands, struct vkr_desc out[6])
+{
+    memcpy(out, operands, 6 * sizeof *out);
+    for (uint32_t i = 0; i < 3; i++)
+        if (p->window[i])
+            out[i] = window_view_shape(&operands[i], p->window[i]);
+}
+
+static vks_status infer(const void *params, const struct vkr_desc *operands, uint32_t count, struct vkr_desc *out)
 {
     const struct vkr_attention *a = &((const struct params *)params)->a;
+    struct vkr_desc in[6];
+    view(params, operands, in);
     uint32_t inner = a->heads * a->head_dim;
-    VKS_REQUIRE(count == 6 && a->heads > 0 && a->head_dim > 0 && a->head_dim <= MAX_HEAD, VKS_ERR_UNSUPPORTED,
+    VKS_REQUIRE(count == INPUTS && a->heads > 0 && a->head_dim > 0 && a->head_dim <= MAX_HEAD, VKS_ERR_UNSUPPORTED,
                 "attention: heads must be 1 to %d wide, not %u", MAX_HEAD, a->head_dim);
     const uint32_t offsets[] = { a->q_offset, a->k_offset, a->v_offset };
     for (uint32_t i = 0; i < 3; i++)
@@ -157,16 +171,32 @@ const struct vkr_choice vkr_attention_choices[] = {
 };
 const uint32_t vkr_attention_choice_count = 3;
 
-static struct vkr_tensor *pack(struct vkr_lower *l, const char *variant, const struct shape *s, struct vkr_tensor *x,
-                               uint32_t at, uint32_t batch, uint32_t tokens, uint32_t positions, bool grid, vks_status *status)
+/* One of q, k and v: where from, and how much of it. */
+struct packing {
+    const char *variant, *windowed;             /* of attention_pack */
+    struct vkr_tensor *x, *fill;
+    uint32_t at, batch, tokens, positions, window;
+    bool grid;
+};
+
+static struct vkr_tensor *pack(struct vkr_lower *l, const struct shape *s, const struct packing *p, vks_status *status)
 {
     uint32_t dim4 = s->head_dim / 4;
-    struct attention_pack_args args = { .heads = s->heads, .dim4 = dim4, .tokens = tokens, .positions = positions, .at4 = at / 4,
-        .row4 = x->desc.dim[2] / 4, .grid_w = grid ? s->grid_w : 0, .width = padded_width(s) };
-    struct vkr_tensor *out = vkr_scratch(l, variant, vkr_f32(4, batch * s->heads, positions, dim4, 4));
-    struct vkr_dispatch d = { .shader = "attention_pack", .variant = variant, .bind = { x, out }, .bind_count = 2,
+    struct attention_pack_args args = { .heads = s->heads, .dim4 = dim4, .tokens = p->tokens, .positions = p->positions,
+        .at4 = p->at / 4, .row4 = vkr_last(&p->x->desc) / 4, .grid_w = p->grid ? s->grid_w : 0, .width = padded_width(s) };
+    struct vkr_tensor *out = vkr_scratch(l, p->variant, vkr_f32(4, p->batch * s->heads, p->positions, dim4, 4));
+    struct vkr_dispatch d = { .shader = "attention_pack", .variant = p->variant, .bind = { p->x, out }, .bind_count = 2,
                               .writes = 1u << 1, .texels = 1u, .args = &args, .args_size = sizeof args,
-                              .groups = { positions / (variant[0] == 'k' ? 32 : 8), s->heads, batch } };
+                              .groups = { p->positions / (p->variant[0] == 'k' ? 32 : 8), s->heads, p->batch } };
+    if (p->window) {
+        args.window = p->window;
+        args.image_h = p->x->desc.dim[1];
+        args.image_w = p->x->desc.dim[2];
+        args.fill = p->fill != NULL;
+        d.variant = p->windowed;
+        d.bind[d.bind_count++] = p->fill ? p->fill : p->x;
+        d.texels |= 1u << 2;
+    }
     if (*status == VKS_OK)
         *status = vkr_emit(l, &d);
     return out;
@@ -187,18 +217,22 @@ static struct vkr_tensor *rel_terms(struct vkr_lower *l, const char *variant, co
     return out;
 }
 
-static vks_status lower_vec(struct vkr_lower *l, const struct vkr_attention *a, const struct shape *s,
+static vks_status lower_vec(struct vkr_lower *l, const struct params *params, const struct shape *s,
                             struct vkr_tensor *const *in, struct vkr_tensor *out)
 {
     static const char *const variants[3][4] = { { "d32", "d64", "d96", "d128" }, { "d32_rel", "d64_rel", "d96_rel", "d128_rel" },
                                                 { "d32_bias", "d64_bias", "d96_bias", "d128_bias" } };
+    const struct vkr_attention *a = &params->a;
+    const uint32_t *window = params->window, positions = positions_of(s), rows = (s->queries + 15) / 16 * 16;
     bool rel = in[3] != NULL;
     uint32_t kind = rel ? 1 : in[5] ? 2 : 0;
     vks_status status = VKS_OK;
-    uint32_t positions = positions_of(s), rows = (s->queries + 15) / 16 * 16;
-    struct vkr_tensor *q = pack(l, "queries", s, in[0], a->q_offset, s->batch, s->queries, rows, false, &status);
-    struct vkr_tensor *k = pack(l, "keys", s, in[1], a->k_offset, s->kv_batch, s->keys, positions, rel, &status);
-    struct vkr_tensor *v = pack(l, "values", s, in[2], a->v_offset, s->kv_batch, s->keys, positions, rel, &status);
+    struct vkr_tensor *q = pack(l, s, &(struct packing){ "queries", "queries_window", in[0], in[6], a->q_offset, s->batch,
+                                                         s->queries, rows, window[0], false }, &status);
+    struct vkr_tensor *k = pack(l, s, &(struct packing){ "keys", "keys_window", in[1], in[6], a->k_offset, s->kv_batch, s->keys,
+                                                         positions, window[1], rel }, &status);
+    struct vkr_tensor *v = pack(l, s, &(struct packing){ "values", "values_window", in[2], in[6], a->v_offset, s->kv_batch,
+                                                         s->keys, positions, window[2], rel }, &status);
     struct vkr_tensor *rel_rows = in[5] ? in[5] : q, *rel_columns = q;
     if (rel) {
         rel_rows = rel_terms(l, "rows", s, q, in[3], rel_rows_of(s), rel_rows_of(s), &status);
@@ -298,17 +332,22 @@ static vks_status lower(struct vkr_lower *l, const void *params, struct vkr_tens
                         struct vkr_tensor *out)
 {
     const struct params *p = params;
-    struct shape s = shape_of(&p->a, &in[0]->desc, &in[1]->desc, &in[2]->desc, in[5] != NULL);
+    const struct vkr_desc operands[6] = { in[0]->desc, in[1]->desc, in[2]->desc };
+    struct vkr_desc seen[6];
+    view(p, operands, seen);
+    struct shape s = shape_of(&p->a, &seen[0], &seen[1], &seen[2], in[5] != NULL);
     (void)count;
-    return p->choice == VEC ? lower_vec(l, &p->a, &s, in, out) : p->choice == COOPMAT ? lower_coopmat(l, p, &s, in, out)
+    return p->choice == VEC ? lower_vec(l, p, &s, in, out) : p->choice == COOPMAT ? lower_coopmat(l, p, &s, in, out)
         : lower_portable(l, &p->a, &s, in, out);
 }
 
 static double cost(const void *params, const struct vkr_desc *in, uint32_t count, const struct vkr_desc *out)
 {
     const struct vkr_attention *a = &((const struct params *)params)->a;
+    struct vkr_desc seen[6];
     (void)count;
-    return 4.0 * (double)vkr_numel(out) * (double)in[1].dim[1] + 2.0 * (double)vkr_numel(out) * (double)(a->grid_h + a->grid_w);
+    view(params, in, seen);
+    return 4.0 * (double)vkr_numel(out) * (double)seen[1].dim[1] + 2.0 * (double)vkr_numel(out) * (double)(a->grid_h + a->grid_w);
 }
 
 const struct vkr_op vkr_op_attention = { "attention", sizeof(struct params), infer, lower, cost };
@@ -368,10 +407,30 @@ static vks_status choose(const struct vkr_target *target, const struct shape *s,
     return vkr_choose_call(target, &call, &p->choice, &p->cut);
 }
 
+/* Packing reads windows from their grid as well as cut: then nobody need cut them. Those that reach beyond their grid must
+ * have one fill. */
+static void look_through_windows(const struct vkr_graph *g, struct params *p, struct vkr_tensor *in[INPUTS])
+{
+    static const uint32_t order[] = { 1, 2, 0 };            /* q may come from elsewhere, with a fill of its own */
+    bool padded = false;
+    for (uint32_t i = 0; i < 3; i++) {
+        const uint32_t which = order[i];
+        struct window_view seen;
+        if (!window_view_of(g, in[which], &seen) || (seen.pads && padded && seen.fill != in[6]))
+            continue;
+        in[which] = seen.grid;
+        p->window[which] = seen.size;
+        if (seen.pads) {
+            in[6] = seen.fill;
+            padded = true;
+        }
+    }
+}
+
 static struct vkr_tensor *build(struct vkr_graph *g, struct vkr_tensor *const operands[6], const struct vkr_attention *attention)
 {
-    struct params p = { *attention, PORTABLE, 0 };
-    struct vkr_tensor *in[6];
+    struct params p = { .a = *attention, .choice = PORTABLE };
+    struct vkr_tensor *in[INPUTS] = { NULL };
     struct vkr_desc desc[6] = { 0 }, out;
     if (vkr_graph_status(g) != VKS_OK)
         return vkr_graph_fail(g, VKS_OK);
@@ -380,7 +439,7 @@ static struct vkr_tensor *build(struct vkr_graph *g, struct vkr_tensor *const op
             desc[i] = in[i]->desc;
     if (!in[3])
         p.a.grid_h = p.a.grid_w = 0;
-    vks_status status = infer(&p, desc, 6, &out);
+    vks_status status = infer(&p, desc, INPUTS, &out);
     struct shape s = { 0 };
     if (status == VKS_OK) {
         s = shape_of(&p.a, &desc[0], &desc[1], &desc[2], in[5] != NULL);
@@ -390,6 +449,8 @@ static struct vkr_tensor *build(struct vkr_graph *g, struct vkr_tensor *const op
         return vkr_graph_fail(g, status);
     if (p.choice == VEC && in[5])
         in[5] = vkr_graph_node(g, &op_attention_bias, &(struct bias_params){ positions_of(&s) }, &in[5], 1);
+    if (p.choice == VEC)
+        look_through_windows(g, &p, in);
     if (p.choice == PORTABLE && in[5] && in[1]->base != in[2]->base) {     /* fewer buffers for the portable kernel */
         p.a.v_offset += desc[1].dim[2];
         in[1] = in[2] = vkr_concat(g, in[1], in[2], 2);
@@ -399,7 +460,7 @@ static struct vkr_tensor *build(struct vkr_graph *g, struct vkr_tensor *const op
         p.a.v_offset += desc[0].dim[2] + desc[1].dim[2];
         in[0] = in[1] = in[2] = vkr_concat(g, vkr_concat(g, in[0], in[1], 2), in[2], 2);
     }
-    return vkr_graph_node(g, &vkr_op_attention, &p, in, 6);
+    return vkr_graph_node(g, &vkr_op_attention, &p, in, INPUTS);
 }
 
 struct vkr_tensor *vkr_attention(struct vkr_graph *g, struct vkr_tensor *q, struct vkr_tensor *k, struct vkr_tensor *v,

@@ -4,8 +4,16 @@
 #include "ops.h"
 
 #include "window.h"
+#include "window_view.h"
+
+#include <string.h>
 
 struct params { uint32_t size, inverse, batch, height, width; };
+
+struct vkr_desc window_view_shape(const struct vkr_desc *grid, uint32_t size)
+{
+    return vkr_f32(3, grid->dim[0] * vkr_groups(grid->dim[1], size) * vkr_groups(grid->dim[2], size), size * size, grid->dim[3]);
+}
 
 static vks_status infer(const void *params, const struct vkr_desc *in, uint32_t count, struct vkr_desc *out)
 {
@@ -22,8 +30,7 @@ static vks_status infer(const void *params, const struct vkr_desc *in, uint32_t 
     VKS_REQUIRE(in[0].rank == 4, VKS_ERR_SHAPE, "window: x must be [B, H, W, C], not %s", VKR_SHAPE(&in[0]));
     VKS_REQUIRE(in[1].dtype == VKR_NONE || (in[1].dtype == VKR_F32 && in[1].rank == 1 && in[1].dim[0] == in[0].dim[3]), VKS_ERR_SHAPE,
                 "window: fill must be f32 [%u], not %s", in[0].dim[3], VKR_SHAPE(&in[1]));
-    *out = vkr_f32(3, in[0].dim[0] * vkr_groups(in[0].dim[1], p->size) * vkr_groups(in[0].dim[2], p->size), p->size * p->size,
-                   in[0].dim[3]);
+    *out = window_view_shape(&in[0], p->size);
     return VKS_OK;
 }
 
@@ -79,4 +86,20 @@ struct vkr_tensor *vkr_unwindow(struct vkr_graph *g, struct vkr_tensor *x, uint3
 {
     struct params params = { size, 1, batch, height, width };
     return vkr_graph_node(g, &vkr_op_window, &params, (struct vkr_tensor *[]){ x, NULL }, 2);
+}
+
+bool window_view_of(const struct vkr_graph *graph, const struct vkr_tensor *x, struct window_view *out)
+{
+    const void *params;
+    struct vkr_desc input;
+    const struct params *p;
+    if (vkr_graph_producer(graph, x, &params, &input) != &vkr_op_window)
+        return false;
+    p = params;
+    const struct vkr_desc shape = window_view_shape(&input, p->size);
+    if (p->inverse || x->desc.rank != shape.rank || memcmp(x->desc.dim, shape.dim, sizeof shape.dim) != 0)
+        return false;
+    *out = (struct window_view){ vkr_graph_operand(graph, x, 0), vkr_graph_operand(graph, x, 1), p->size,
+                                  input.dim[1] % p->size != 0 || input.dim[2] % p->size != 0 };
+    return true;
 }

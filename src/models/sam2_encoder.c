@@ -12,6 +12,13 @@ static struct vkr_tensor *halve(struct nn n, struct vkr_tensor *x)
     return vkr_pool(n.graph, x, &pool);
 }
 
+/* x [1, H, W, C] in windows filled up with `fill`, or as one (window 0). */
+static struct vkr_tensor *cut(struct vkr_graph *g, struct vkr_tensor *x, struct vkr_tensor *fill, uint32_t window)
+{
+    const uint32_t *dim = x->desc.dim;
+    return window ? vkr_window(g, x, fill, window) : vkr_reshape(g, x, vkr_f32(3, dim[0], dim[1] * dim[2], dim[3]));
+}
+
 /* Self-attention within windows. The projection of a padding token is the bias, so windows are cut after it. A block
  * that halves the grid pools its queries inside their windows. */
 static struct vkr_tensor *attention(struct nn n, const struct sam2_block *b, struct vkr_tensor *x,
@@ -26,20 +33,14 @@ static struct vkr_tensor *attention(struct nn n, const struct sam2_block *b, str
                                           .scale = (float)(1.0 / sqrt((double)c / b->heads)) };
     vkr_graph_push(g, "attn");
     struct vkr_tensor *qkv = nn_linear(n, "qkv", x, 3 * c, VKR_ACT_NONE, NULL);
-    if (window)
-        qkv = vkr_window(g, qkv, nn_param(n, "qkv.bias", vkr_f32(1, 3 * c)), window);
-    else
-        qkv = vkr_reshape(g, qkv, vkr_f32(3, 1, height * width, 3 * c));
-    struct vkr_tensor *q = qkv;
-    if (b->pool) {
-        uint32_t count = qkv->desc.dim[0], rows = window ? window : height, columns = window ? window : width;
-        q = vkr_reshape(g, vkr_slice(g, qkv, 2, 0, c), vkr_f32(4, count, rows, columns, c));
-        q = vkr_reshape(g, halve(n, q), vkr_f32(3, count, rows / 2 * (columns / 2), c));
+    struct vkr_tensor *bias = nn_param(n, "qkv.bias", vkr_f32(1, 3 * c)), *all = cut(g, qkv, bias, window), *q = all;
+    if (b->pool) { /* sides are even: a cell of 2 x 2 lies within the grid or beyond it, so pooling may come first */
         height /= 2;
         width /= 2;
         window /= 2;
+        q = cut(g, halve(n, vkr_slice(g, qkv, 3, 0, c)), vkr_slice(g, bias, 0, 0, c), window);
     }
-    struct vkr_tensor *y = vkr_attention(g, q, qkv, qkv, NULL, NULL, &params);
+    struct vkr_tensor *y = vkr_attention(g, q, all, all, NULL, NULL, &params);
     if (window)
         y = vkr_unwindow(g, y, 1, height, width, window);
     y = vkr_reshape(g, y, vkr_f32(4, 1, height, width, c));

@@ -1,0 +1,133 @@
+/* window_attention.c: attention that reads windows from their grid is attention of windows that were cut, bit for bit. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "graph/plan.h"
+#include "ops.h"
+#include "support/device.h"
+#include "support/harness.h"
+
+enum { HEADS = 2, WIDTH = 12, INNER = HEADS * WIDTH, BATCH = 2, MOST = 4096 * 16 };
+
+static struct vkr_device *device;
+
+static void fill(float *data, uint64_t count, uint64_t state)
+{
+    for (uint64_t i = 0; i < count; i++)
+        data[i] = (float)harness_random(&state);
+}
+
+static vks_status read_param(void *user, const char *name, const struct vkr_desc *desc, void *dst)
+{
+    (void)user;
+    fill(dst, vkr_numel(desc), strlen(name));
+    return VKS_OK;
+}
+
+struct scene { uint32_t height, width, size; bool has_fill, relative, pools; };
+
+/* What is added is zero: it keeps attention from seeing that these were windows. */
+static struct vkr_tensor *hidden(struct vkr_graph *g, struct vkr_tensor *x, struct vkr_tensor *zero)
+{
+    return vkr_add(g, x, zero);
+}
+
+static void build(struct vkr_graph *g, const struct scene *s)
+{
+    const struct vkr_attention a = { .heads = HEADS, .head_dim = WIDTH, .q_offset = 0, .k_offset = INNER, .v_offset = 2 * INNER,
+                                     .scale = 0.3f, .grid_h = s->size, .grid_w = s->size };
+    struct vkr_tensor *x = vkr_graph_input(g, "x", vkr_f32(4, BATCH, s->height, s->width, 3 * INNER));
+    struct vkr_tensor *zero = vkr_graph_input(g, "zero", vkr_f32(1, 3 * INNER));
+    struct vkr_tensor *bias = s->has_fill ? vkr_graph_param(g, "fill", vkr_f32(1, 3 * INNER)) : NULL;
+    struct vkr_tensor *all = vkr_window(g, x, bias, s->size), *q = all, *rel_h = NULL, *rel_w = NULL;
+    if (s->relative) {
+        rel_h = vkr_graph_param(g, "rel_h", vkr_f32(2, 2 * s->size - 1, WIDTH));
+        rel_w = vkr_graph_param(g, "rel_w.", vkr_f32(2, 2 * s->size - 1, WIDTH));
+    }
+    if (s->pools) {     /* queries of half the grid, with a fill of their own */
+        const struct vkr_pool pool = { .kind = VKR_POOL_MAX, .window = { 1, 2, 2 }, .stride = { 1, 2, 2 } };
+        q = vkr_window(g, vkr_pool(g, x, &pool), vkr_graph_param(g, "other fill", vkr_f32(1, 3 * INNER)), s->size / 2);
+    }
+    vkr_graph_output(g, vkr_attention(g, q, all, all, rel_h, rel_w, &a), "seen");
+    struct vkr_tensor *cut = hidden(g, all, zero);
+    vkr_graph_output(g, vkr_attention(g, s->pools ? hidden(g, q, zero) : cut, cut, cut, rel_h, rel_w, &a), "cut");
+}
+
+/* Nobody cuts windows for "seen" where attention can read them: without "cut" the plan has no such dispatch. */
+static void check_plan(const struct vkr_target *target, const struct scene *s)
+{
+    struct vkr_graph *g = NULL;
+    char *text = NULL;
+    assert_int_equal(vkr_graph_create(target, &g), VKS_OK);
+    const struct vkr_attention a = { .heads = HEADS, .head_dim = WIDTH, .k_offset = INNER, .v_offset = 2 * INNER, .scale = 1 };
+    struct vkr_tensor *x = vkr_graph_input(g, "x", vkr_f32(4, BATCH, s->height, s->width, 3 * INNER));
+    struct vkr_tensor *all = vkr_window(g, x, NULL, s->size);
+    vkr_graph_output(g, vkr_attention(g, all, all, all, NULL, NULL, &a), "seen");
+    assert_int_equal(vkr_plan_print(g, &text), VKS_OK);
+    const bool reads = strstr(text, "attention_pack/keys") != NULL;
+    assert_int_equal(reads, strstr(text, "attention_pack/keys_window") != NULL);
+    assert_int_equal(reads, strstr(text, "window/part") == NULL);
+    vkr_free(text);
+    vkr_graph_destroy(&g);
+}
+
+static void same_bits(void **state)
+{
+    const struct scene *s = *state;
+    const struct vkr_target target = { .caps = *vkr_device_caps(device), .options = *vkr_device_options(device) };
+    struct vkr_params *params = NULL;
+    struct vkr_plan *plan = NULL;
+    struct vkr_graph *g = NULL;
+    static float x[MOST], seen[MOST], cut[MOST];
+    const uint64_t count = (uint64_t)BATCH * s->height * s->width * 3 * INNER;
+    const uint32_t side = s->pools ? s->size / 2 : s->size, height = s->pools ? s->height / 2 : s->height;
+    const uint32_t width = s->pools ? s->width / 2 : s->width;
+    const uint64_t results = (uint64_t)BATCH * ((height + side - 1) / side) * ((width + side - 1) / side) * side * side * INNER;
+    assert_true(count <= MOST && results <= MOST);
+    check_plan(&target, s);
+    assert_int_equal(vkr_graph_create(&target, &g), VKS_OK);
+    build(g, s);
+    assert_int_equal(vkr_params_create(device, &(struct vkr_params_source){ read_param, NULL }, &params), VKS_OK);
+    if (vkr_plan_create(device, g, params, &plan) != VKS_OK)
+        fail_msg("%s", vks_last_error());
+    fill(x, count, 5);
+    assert_int_equal(vkr_plan_write(plan, "x", x, count * sizeof *x), VKS_OK);
+    memset(cut, 0, sizeof cut);
+    assert_int_equal(vkr_plan_write(plan, "zero", cut, 3 * INNER * sizeof *cut), VKS_OK);
+    assert_int_equal(vkr_plan_run(plan, NULL), VKS_OK);
+    assert_int_equal(vkr_plan_read(plan, "seen", seen, results * sizeof *seen), VKS_OK);
+    assert_int_equal(vkr_plan_read(plan, "cut", cut, results * sizeof *cut), VKS_OK);
+    for (uint64_t i = 0; i < results; i++)
+        if (!(seen[i] - cut[i] == 0))
+            fail_msg("element %llu: %g seen, %g cut", (unsigned long long)i, (double)seen[i], (double)cut[i]);
+    vkr_plan_destroy(&plan);
+    vkr_params_destroy(&params);
+    vkr_graph_destroy(&g);
+    assert_int_equal(vkr_validation_messages(), 0);
+}
+
+int main(void)
+{
+    static struct scene scenes[] = {
+        { 8, 12, 4, true, false, false }, { 7, 10, 4, true, false, false }, { 7, 10, 4, false, false, false },
+        { 9, 5, 7, true, true, false },   { 8, 12, 4, true, false, true },  { 10, 6, 4, true, false, true },
+    };
+    static const char *const names[] = { "whole windows", "padded with a fill", "padded with zeros", "padded, relative positions",
+                                         "pooled queries", "pooled queries, padded" };
+    struct CMUnitTest tests[6];
+    device = harness_open();
+    if (!device)
+        return 77;
+    for (int i = 0; i < 6; i++)
+        tests[i] = (struct CMUnitTest){ names[i], same_bits, NULL, NULL, &scenes[i] };
+    int failed = cmocka_run_group_tests_name("window attention", tests, NULL, NULL);
+    vkr_device_release(&device);
+    return test_verdict(failed);
+}
