@@ -112,7 +112,9 @@ struct vkr_tensor *vkr_argmax(struct vkr_graph *g, struct vkr_tensor *x, uint32_
 enum vkr_resize_mode { VKR_NEAREST, VKR_LINEAR, VKR_LINEAR_ALIGN_CORNERS, VKR_CUBIC };
 struct vkr_tensor *vkr_resize(struct vkr_graph *g, struct vkr_tensor *x, const uint32_t size[3], enum vkr_resize_mode mode);
 
-/* y = softmax(x) over the last dimension; y = softmax(scale x) over dimension `axis`. */
+/* y = softmax(x) over the last dimension; y = softmax(scale x) over dimension `axis`, which has at most
+ * VKR_SOFTMAX_AXIS entries unless it is the last. */
+enum { VKR_SOFTMAX_AXIS = 20000 };
 struct vkr_tensor *vkr_softmax(struct vkr_graph *g, struct vkr_tensor *x);
 struct vkr_tensor *vkr_softmax_axis(struct vkr_graph *g, struct vkr_tensor *x, uint32_t axis, float scale);
 

@@ -21,8 +21,8 @@ static vks_status infer(const void *params, const struct vkr_desc *in, uint32_t 
     VKS_REQUIRE(count == 1 && in[0].dtype == VKR_F32 && in[0].rank >= 1, VKS_ERR_SHAPE, "softmax: x must be f32 of rank 1 to 5");
     VKS_REQUIRE(p->axis < in[0].rank, VKS_ERR_ARGUMENT, "softmax: %s has no axis %u", VKR_SHAPE(&in[0]), p->axis);
     /* llvmpipe leaves the loops of an invocation after 65535 rounds, and there are three of them. */
-    VKS_REQUIRE(p->axis + 1 == in[0].rank || in[0].dim[p->axis] <= 20000, VKS_ERR_UNSUPPORTED,
-                "softmax: axis %u of %s is longer than 20000", p->axis, VKR_SHAPE(&in[0]));
+    VKS_REQUIRE(p->axis + 1 == in[0].rank || in[0].dim[p->axis] <= VKR_SOFTMAX_AXIS, VKS_ERR_UNSUPPORTED,
+                "softmax: axis %u of %s is longer than %d", p->axis, VKR_SHAPE(&in[0]), VKR_SOFTMAX_AXIS);
     *out = in[0];
     return VKS_OK;
 }

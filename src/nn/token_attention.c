@@ -78,7 +78,7 @@ bool nn_tokens_pay(struct nn n, const struct vkr_tensor *tokens, const struct vk
 {
     const uint32_t batch = tokens->desc.dim[0], positions = image->desc.dim[1], channels = vkr_last(&image->desc);
     const uint32_t columns = tokens->desc.dim[1] * a->heads;
-    return image->desc.dim[0] == batch && columns < a->inner &&
+    return image->desc.dim[0] == batch && columns < a->inner && positions <= VKR_SOFTMAX_AXIS &&
            (uint64_t)positions * (a->inner - columns) > (uint64_t)columns * channels &&
            vkr_weighted_sum_is_fast(n.graph, batch, positions, columns, channels);
 }

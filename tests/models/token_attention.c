@@ -116,10 +116,12 @@ static void where_it_pays(void **state)
     struct vkr_tensor *many = vkr_graph_input(g, "many", vkr_f32(3, 1, 16, 256));
     struct vkr_tensor *objects = vkr_graph_input(g, "objects", vkr_f32(3, 9, 7, 256));
     struct vkr_tensor *image = vkr_graph_input(g, "image", vkr_f32(3, 1, 4096, 256));
+    struct vkr_tensor *vast = vkr_graph_input(g, "vast", vkr_f32(3, 1, 144 * 144, 256));
     const bool fast = vkr_weighted_sum_is_fast(g, 1, 4096, 56, 256);
     assert_int_equal(nn_tokens_pay(n, few, image, &attention), fast);
     assert_false(nn_tokens_pay(n, many, image, &attention));
     assert_false(nn_tokens_pay(n, objects, image, &attention));
+    assert_false(nn_tokens_pay(n, few, vast, &attention));      /* beyond what the softmax over positions takes */
     vkr_graph_destroy(&g);
 }
 
