@@ -46,7 +46,7 @@ room("shaders/.*" "shaders/.*")
 # The one place of src that may say which device; both hand it down at once.
 # The self-test runs the suites of tests/ops: beside the developer tool's, the one arrow that points up.
 room("src/api/(doctor|usage)\\.c" "runtime/base/.*" "runtime/ops\\.def" "runtime/graph/(graph|op|plan|tuning)\\.h"
-  "runtime/gpu/device\\.h" "tests/support/harness\\.h" "src/api/.*" "${PUBLIC}")
+  "runtime/gpu/device\\.h" "tests/support/(harness|op_suites)\\.h" "src/api/.*" "${PUBLIC}")
 room("src/api/(tune|trial|verdicts)\\.c" "runtime/base/.*" "runtime/graph/(graph|op|plan|params|tuning)\\.h"
   "runtime/gpu/device\\.h" "src/api/.*" "${PUBLIC}")
 room("src/api/(context|vulkan|measure)\\.c" "runtime/(base|graph)/.*" "runtime/ops\\.h"

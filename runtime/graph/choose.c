@@ -189,6 +189,17 @@ vks_status vkr_choose_call(const struct vkr_target *target, const struct vkr_cal
     return VKS_OK;
 }
 
+bool vkr_fits_fours(const void *desc, const struct vkr_target *target)
+{
+    (void)target;
+    return vkr_last(desc) % 4 == 0;
+}
+
+bool vkr_fits_texels(const void *desc, const struct vkr_target *target)
+{
+    return vkr_last(desc) % 4 == 0 && vkr_numel(desc) / 4 <= target->caps.max_texels;
+}
+
 vks_status vkr_choose(const struct vkr_target *target, const char *op, const struct vkr_choice *list, uint32_t count,
                       const void *shape, uint32_t *out)
 {

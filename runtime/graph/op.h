@@ -89,6 +89,11 @@ struct vkr_choice {
  * features, 2 cooperative matrices, 3 those of a workgroup. */
 uint32_t vkr_choice_tier(const struct vkr_choice *choice);
 
+/* `fits` for a tensor's description as the shape: its rows are whole fours of elements; and, as a texel buffer, whole
+ * texels. */
+bool vkr_fits_fours(const void *desc, const struct vkr_target *target);
+bool vkr_fits_texels(const void *desc, const struct vkr_target *target);
+
 /* The first candidate that the build contains, the target can run, that fits, and that is not ruled out by a
  * `force=SHADER:VARIANT` option: a forced pair is chosen when it can run, else this fails with UNSUPPORTED. `force`
  * names the operator (its op name) and the variant as "SHADER.VARIANT" or just VARIANT when unambiguous in the list, with

@@ -44,6 +44,13 @@ void vkr_tuning_destroy(struct vkr_tuning **tuning)
 
 /* ---- decision --------------------------------------------------------------------------------------------------- */
 
+const char *vkr_reason_name(enum vkr_reason why)
+{
+    static const char *const names[] = { [VKR_BY_TABLE] = "table", [VKR_BY_SIZE] = "memory", [VKR_BY_TIMING] = "timed",
+        [VKR_BY_CACHE] = "cached", [VKR_BY_FORCE] = "forced", [VKR_BY_SAFETY] = "safest" };
+    return names[why];
+}
+
 uint32_t vkr_tuning_decide(const struct vkr_candidate *candidates, uint32_t count)
 {
     uint32_t best = 0, top = 0;

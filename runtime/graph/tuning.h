@@ -30,6 +30,9 @@ enum vkr_reason {
     VKR_BY_SAFETY                       /* the first of the lowest tier: tune=off */
 };
 
+/* "table", "memory", "timed", "cached", "forced" or "safest". */
+const char *vkr_reason_name(enum vkr_reason why);
+
 /* A call for which there is a choice. */
 struct vkr_question {
     char call[VKR_CALL_NAME];           /* "matmul 4096x768x768 f16": its shape class, unique among operators */

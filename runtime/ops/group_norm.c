@@ -28,16 +28,10 @@ static vks_status infer(const void *params, const struct vkr_desc *in, uint32_t 
     return VKS_OK;
 }
 
-static bool fits_vec(const void *shape, const struct vkr_target *target)
-{
-    const struct vkr_desc *x = shape;
-    return vkr_last(x) % 4 == 0 && vkr_numel(x) / 4 <= target->caps.max_texels;
-}
-
 enum { VEC, F32, CHOICES };
 
 static const struct vkr_choice choices[CHOICES] = {
-    { "group_norm", "vec", VKR_CAP_VEC8, true, fits_vec },
+    { "group_norm", "vec", VKR_CAP_VEC8, true, vkr_fits_texels },
     { "group_norm", "f32", 0, false, NULL },
 };
 

@@ -22,14 +22,8 @@ static vks_status infer(const void *params, const struct vkr_desc *in, uint32_t 
     return VKS_OK;
 }
 
-static bool fits_vec(const void *shape, const struct vkr_target *target)
-{
-    const struct vkr_desc *x = shape;
-    return vkr_last(x) % 4 == 0 && vkr_numel(x) / 4 <= target->caps.max_texels;
-}
-
 const struct vkr_choice vkr_layer_norm_choices[] = {
-    { "layer_norm_vec", "f32", VKR_CAP_VEC8, true, fits_vec },
+    { "layer_norm_vec", "f32", VKR_CAP_VEC8, true, vkr_fits_texels },
     { "layer_norm", "f32", 0, false, NULL },
 };
 const uint32_t vkr_layer_norm_choice_count = 2;

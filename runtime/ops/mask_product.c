@@ -22,22 +22,11 @@ static vks_status infer(const void *params, const struct vkr_desc *in, uint32_t 
     return VKS_OK;
 }
 
-static bool fits_x4(const void *shape, const struct vkr_target *target)
-{
-    (void)target;
-    return vkr_last(shape) % 4 == 0;
-}
-
-static bool fits_vec(const void *shape, const struct vkr_target *target)
-{
-    return vkr_last(shape) % 4 == 0 && vkr_numel(shape) / 4 <= target->caps.max_texels;
-}
-
 enum { VEC, X4, F32, CHOICES };
 
 static const struct vkr_choice choices[CHOICES] = {
-    [VEC] = { "mask_product", "vec", VKR_CAP_VEC8, true, fits_vec },
-    [X4] = { "mask_product", "x4", 0, false, fits_x4 },
+    [VEC] = { "mask_product", "vec", VKR_CAP_VEC8, true, vkr_fits_texels },
+    [X4] = { "mask_product", "x4", 0, false, vkr_fits_fours },
     [F32] = { "mask_product", "f32", 0, false, NULL },
 };
 

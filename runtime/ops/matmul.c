@@ -331,6 +331,7 @@ static struct vkr_tensor *build_vec(struct vkr_graph *g, struct params *p, struc
 {
     struct params pack = { .kind = PACK_WEIGHTS, .batch = p->w_batch ? p->batch : 1, .n = p->n, .k = p->k };
     w = vkr_graph_node(g, &vkr_op_matmul, &pack, (struct vkr_tensor *[]){ w, bias }, 2);
+    /* Short rows are read as fast as they lie; making them in panels as well would be work done twice. */
     struct vkr_tensor *panels = is_wide(p) && p->k >= 512 ? made_in_panels(g, p, x) : NULL;
     p->rows_packed = panels || wants_row_panels(p);
     if (panels) {

@@ -35,18 +35,12 @@ static vks_status infer(const void *params, const struct vkr_desc *in, uint32_t 
     return VKS_OK;
 }
 
-static bool fits_vec(const void *shape, const struct vkr_target *target)
-{
-    const struct vkr_desc *x = shape;
-    return vkr_last(x) % 4 == 0 && vkr_numel(x) / 4 <= target->caps.max_texels;
-}
-
 enum { VEC, F32, CHOICES };
 
 static const struct vkr_choice choices[][CHOICES] = {
-    [VKR_POOL_MAX] = { { "pool", "max_vec", VKR_CAP_VEC8, true, fits_vec },
+    [VKR_POOL_MAX] = { { "pool", "max_vec", VKR_CAP_VEC8, true, vkr_fits_texels },
                        { "pool", "max", 0, false, NULL } },
-    [VKR_POOL_AVERAGE] = { { "pool", "average_vec", VKR_CAP_VEC8, true, fits_vec },
+    [VKR_POOL_AVERAGE] = { { "pool", "average_vec", VKR_CAP_VEC8, true, vkr_fits_texels },
                            { "pool", "average", 0, false, NULL } },
 };
 

@@ -34,21 +34,10 @@ static vks_status infer(const void *params, const struct vkr_desc *in, uint32_t 
     return VKS_OK;
 }
 
-static bool fits_x4(const void *shape, const struct vkr_target *target)
-{
-    (void)target;
-    return vkr_last(shape) % 4 == 0;
-}
-
-static bool fits_vec(const void *shape, const struct vkr_target *target)
-{
-    return vkr_last(shape) % 4 == 0 && vkr_numel(shape) / 4 <= target->caps.max_texels;
-}
-
 /* Partition and inverse are the same list; lower() puts "un" in front. */
 const struct vkr_choice vkr_window_choices[] = {
-    { "window", "part_vec", VKR_CAP_VEC8, true, fits_vec },
-    { "window", "part_x4", 0, false, fits_x4 },
+    { "window", "part_vec", VKR_CAP_VEC8, true, vkr_fits_texels },
+    { "window", "part_x4", 0, false, vkr_fits_fours },
     { "window", "part_f32", 0, false, NULL },
 };
 const uint32_t vkr_window_choice_count = 3;

@@ -7,15 +7,10 @@
 #include "api/verdicts.h"
 #include "base/mem.h"
 #include "support/harness.h"
+#include "support/op_suites.h"
 
 #include <stdio.h>
 #include <string.h>
-
-static const struct op_suite *const suites[] = {
-#define OP(name) &op_suite_##name,
-#include "ops.def"
-#undef OP
-};
 
 enum { LINE = 128 };
 
@@ -83,14 +78,14 @@ void doctor_check_new(vks_context *context)
     char verdict[16], kernel[LINE];
     vks_check check;
     char *known = verdicts_read(context);
-    for (size_t s = 0; known && s < sizeof suites / sizeof *suites; s++) {
-        for (uint32_t i = 0; suites[s]->choices && i < suites[s]->choice_count && clock_ms() - began < BUDGET_MS; i++) {
-            const struct vkr_choice *choice = &suites[s]->choices[i];
+    for (size_t s = 0; known && s < OP_SUITES; s++) {
+        for (uint32_t i = 0; op_suites[s]->choices && i < op_suites[s]->choice_count && clock_ms() - began < BUDGET_MS; i++) {
+            const struct vkr_choice *choice = &op_suites[s]->choices[i];
             snprintf(kernel, sizeof kernel, "%s.%s", choice->shader, choice->variant);
             verdicts_find(known, kernel, verdict);
             if (!is_special(choice) || verdict[0])
                 continue;
-            check_variant(context, suites[s], choice, &check);
+            check_variant(context, op_suites[s], choice, &check);
             if (check.verdict == VKS_CHECK_WRONG)
                 vkr_log(&context->log, VKS_LOG_WARNING, "the kernel %s is wrong on %s (%s); it is set aside", kernel,
                         context->target.caps.name, check.detail);
@@ -104,12 +99,12 @@ vks_status vks_context_check(vks_context *context, const char *op, int (*each)(v
     VKS_REQUIRE(context && each, VKS_ERR_ARGUMENT, "vks_context_check: context and each must not be NULL");
     bool found = false;
     vks_check check;
-    for (size_t s = 0; s < sizeof suites / sizeof *suites; s++) {
-        if (op && strcmp(op, suites[s]->name) != 0)
+    for (size_t s = 0; s < OP_SUITES; s++) {
+        if (op && strcmp(op, op_suites[s]->name) != 0)
             continue;
         found = true;
-        for (uint32_t i = 0; suites[s]->choices && i < suites[s]->choice_count; i++) {
-            check_variant(context, suites[s], &suites[s]->choices[i], &check);
+        for (uint32_t i = 0; op_suites[s]->choices && i < op_suites[s]->choice_count; i++) {
+            check_variant(context, op_suites[s], &op_suites[s]->choices[i], &check);
             if (check.verdict == VKS_CHECK_RIGHT)
                 verdicts_lift(context, check.kernel);
             VKS_REQUIRE(each(user, &check) == 0, VKS_ERR_CANCELLED, "cancelled by the program between two kernels");

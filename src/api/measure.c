@@ -49,7 +49,6 @@ vks_status vks_session_kernel(const vks_session *session, vks_stage stage, size_
 
 vks_status vks_context_choice(const vks_context *context, size_t index, vks_choice *out)
 {
-    static const char *const reasons[] = { "table", "memory", "timed", "cached" };        /* as enum vkr_reason */
     struct vkr_question question;
     VKS_REQUIRE(context && out, VKS_ERR_ARGUMENT, "vks_context_choice: context and out must not be NULL");
     VKS_REQUIRE(context->target.tuning && index < UINT32_MAX &&
@@ -59,7 +58,7 @@ vks_status vks_context_choice(const vks_context *context, size_t index, vks_choi
     *out = (vks_choice){ .candidates = question.count, .ms = question.why < VKR_BY_TIMING ? 0 : chosen->ms };
     snprintf(out->call, sizeof out->call, "%s", question.call);
     snprintf(out->kernel, sizeof out->kernel, "%s", chosen->kernel);
-    snprintf(out->reason, sizeof out->reason, "%s", reasons[question.why]);
+    snprintf(out->reason, sizeof out->reason, "%s", vkr_reason_name(question.why));
     return VKS_OK;
 }
 

@@ -7,15 +7,10 @@
 #include "graph/plan.h"
 #include "graph/tuning.h"
 #include "support/harness.h"
+#include "support/op_suites.h"
 
 #include <stdio.h>
 #include <string.h>
-
-static const struct op_suite *const suites[] = {
-#define OP(name) &op_suite_##name,
-#include "ops.def"
-#undef OP
-};
 
 /* The decision that a call is about: its own operator's last; else the first, which is its builder's. */
 struct seen {
@@ -23,13 +18,6 @@ struct seen {
     vks_usage *usage;
     const char *verdicts;
 };
-
-static const char *reason_of(enum vkr_reason why)
-{
-    static const char *const reasons[] = { [VKR_BY_TABLE] = "table", [VKR_BY_SIZE] = "memory", [VKR_BY_TIMING] = "timed",
-        [VKR_BY_CACHE] = "cached", [VKR_BY_FORCE] = "forced", [VKR_BY_SAFETY] = "safest" };
-    return reasons[why];
-}
 
 /* Why is that kernel set aside? A verdict is on it as a whole or on this cut. */
 static const char *reason_aside(const char *verdicts, const char *kernel)
@@ -54,7 +42,7 @@ static void see(void *user, const struct vkr_decision *decision)
     snprintf(usage->op, sizeof usage->op, "%s", decision->op);
     snprintf(usage->call, sizeof usage->call, "%s", decision->call);
     snprintf(usage->kernel, sizeof usage->kernel, "%s", decision->kernel);
-    snprintf(usage->reason, sizeof usage->reason, "%s", reason_of(decision->why));
+    snprintf(usage->reason, sizeof usage->reason, "%s", vkr_reason_name(decision->why));
     snprintf(usage->aside, sizeof usage->aside, "%s", decision->aside);
     snprintf(usage->aside_reason, sizeof usage->aside_reason, "%s", decision->aside[0] ? reason_aside(seen->verdicts, decision->aside) : "");
 }
@@ -92,10 +80,10 @@ static vks_status time_all(vks_context *context, const char *op)
 {
     enum { BUDGET_MS = 3000 };
     bool news;
-    for (size_t s = 0; s < sizeof suites / sizeof *suites; s++)
-        for (uint32_t i = 0; i < suites[s]->case_count && (!op || strcmp(op, suites[s]->name) == 0); i++)
-            if (is_shown(context, suites[s], i)) {
-                vks_status status = look(context, suites[s], &suites[s]->cases[i], NULL, NULL);
+    for (size_t s = 0; s < OP_SUITES; s++)
+        for (uint32_t i = 0; i < op_suites[s]->case_count && (!op || strcmp(op, op_suites[s]->name) == 0); i++)
+            if (is_shown(context, op_suites[s], i)) {
+                vks_status status = look(context, op_suites[s], &op_suites[s]->cases[i], NULL, NULL);
                 VKS_REQUIRE(status != VKS_ERR_HOST_MEMORY, status, "out of memory for the choice of kernels");
             }
     tune_renew(context, BUDGET_MS);
@@ -127,14 +115,14 @@ vks_status vks_context_usage(vks_context *context, const char *op, int (*each)(v
         VKS_TRY(time_all(context, op));
     char *verdicts = verdicts_read(context);
     vks_status status = VKS_OK;
-    for (size_t s = 0; s < sizeof suites / sizeof *suites && status == VKS_OK; s++) {
-        if (op && strcmp(op, suites[s]->name) != 0)
+    for (size_t s = 0; s < OP_SUITES && status == VKS_OK; s++) {
+        if (op && strcmp(op, op_suites[s]->name) != 0)
             continue;
         found = true;
-        for (uint32_t i = 0; i < suites[s]->case_count && status == VKS_OK; i++) {
-            if (!is_shown(context, suites[s], i))
+        for (uint32_t i = 0; i < op_suites[s]->case_count && status == VKS_OK; i++) {
+            if (!is_shown(context, op_suites[s], i))
                 continue;
-            status = show(context, suites[s], &suites[s]->cases[i], verdicts, &usage);
+            status = show(context, op_suites[s], &op_suites[s]->cases[i], verdicts, &usage);
             if (status == VKS_OK && each(user, &usage) != 0)
                 status = vks_fail(VKS_ERR_CANCELLED, "cancelled by the program between two operators");
         }

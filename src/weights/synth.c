@@ -3,18 +3,12 @@
 #include "weights/synth.h"
 
 #include "weights/mapping.h"
+#include "weights/safetensors_write.h"
 #include "weights/synth_table.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <zlib.h>
-
-#if defined(_WIN32)
-#  include <process.h>
-#  define getpid _getpid
-#else
-#  include <unistd.h>
-#endif
 
 enum { PIECE = 64 * 1024 };             /* elements */
 
@@ -38,42 +32,23 @@ void synth_fill(const char *name, uint64_t seed, uint64_t first, float c, float 
     }
 }
 
-/* The header, its length still open: synth_write fills it in at the end. */
-static bool write_header(const struct synth_table *table, FILE *file, uint64_t *length)
+struct writing {
+    const struct synth_table *table;
+    float *piece;
+};
+
+static const char *describe_tensor(void *user, uint32_t index, struct vkr_desc *desc)
 {
-    uint64_t at = 0;
-    char open[8] = { 0 };
-    *length = 0;
-    if (fwrite(open, 1, 8, file) != 8)
-        return false;
-    int used = fprintf(file, "{\"__metadata__\":{\"format\":\"pt\",\"origin\":\"synthetic\"}");
-    for (uint32_t i = 0; i < table->count && used > 0; i++) {
-        const struct synth_line *line = &table->lines[i];
-        uint64_t size = vkr_bytes(&line->desc);
-        *length += (uint64_t)used;
-        used = fprintf(file, ",\"%s\":{\"dtype\":\"%s\",\"shape\":[", line->name,
-                       line->desc.dtype == VKR_F32 ? "F32" : "I64");
-        for (uint32_t k = 0; k < line->desc.rank && used > 0; k++) {
-            *length += (uint64_t)used;
-            used = fprintf(file, "%s%lu", k ? "," : "", (unsigned long)line->desc.dim[k]);
-        }
-        if (used > 0) {
-            *length += (uint64_t)used;
-            used = fprintf(file, "],\"data_offsets\":[%llu,%llu]}", (unsigned long long)at,
-                           (unsigned long long)(at + size));
-        }
-        at += size;
-    }
-    if (used < 0)
-        return false;
-    *length += (uint64_t)used + 1;
-    used = fprintf(file, "}%*s", (int)((8 - *length % 8) % 8), "");    /* the data begins at a multiple of 8 */
-    *length = (*length + 7) / 8 * 8;
-    return used > 0;
+    const struct synth_line *line = &((const struct writing *)user)->table->lines[index];
+    *desc = line->desc;
+    return line->name;
 }
 
-static vks_status write_tensor(const struct synth_line *line, float *piece, FILE *file)
+static vks_status write_tensor(void *user, uint32_t index, FILE *file)
 {
+    const struct writing *writing = user;
+    const struct synth_line *line = &writing->table->lines[index];
+    float *piece = writing->piece;
     uint64_t count = vkr_numel(&line->desc);
     size_t size = vkr_dtype_size(line->desc.dtype);
     unsigned long crc = crc32(0, NULL, 0);
@@ -93,42 +68,6 @@ static vks_status write_tensor(const struct synth_line *line, float *piece, FILE
     return VKS_OK;
 }
 
-static vks_status write_all(const struct synth_table *table, float *piece, FILE *file, const char *path)
-{
-    uint64_t length;
-    unsigned char bytes[8];
-    VKS_REQUIRE(write_header(table, file, &length), VKS_ERR_OUTPUT, "cannot write %s; is the disk full?", path);
-    for (uint32_t i = 0; i < table->count; i++)
-        VKS_TRY(write_tensor(&table->lines[i], piece, file));
-    for (int i = 0; i < 8; i++)
-        bytes[i] = (unsigned char)(length >> 8 * i);
-    rewind(file);
-    VKS_REQUIRE(fwrite(bytes, 1, 8, file) == 8 && fflush(file) == 0, VKS_ERR_OUTPUT,
-                "cannot write %s; is the disk full?", path);
-    return VKS_OK;
-}
-
-static vks_status write_file(const struct synth_table *table, float *piece, const char *path)
-{
-    char temporary[1200];
-    VKS_REQUIRE(snprintf(temporary, sizeof temporary, "%s.%ld.tmp", path, (long)getpid()) < (int)sizeof temporary,
-                VKS_ERR_OUTPUT, "the path is too long: %s", path);
-    FILE *file = fopen(temporary, "wb");
-    VKS_REQUIRE(file, VKS_ERR_OUTPUT, "cannot write %s; does the folder exist, and may you write there?", path);
-    vks_status status = write_all(table, piece, file, path);
-    if (fclose(file) != 0 && status == VKS_OK)
-        status = vks_fail(VKS_ERR_OUTPUT, "cannot write %s; is the disk full?", path);
-#if defined(_WIN32)
-    if (status == VKS_OK)
-        remove(path);                                                   /* rename does not replace there */
-#endif
-    if (status == VKS_OK && rename(temporary, path) != 0)
-        status = vks_fail(VKS_ERR_OUTPUT, "cannot replace %s; is it a folder?", path);
-    if (status != VKS_OK)
-        remove(temporary);
-    return status;
-}
-
 vks_status synth_write(const char *table_path, const char *out_path)
 {
     struct mapping file;
@@ -138,8 +77,10 @@ vks_status synth_write(const char *table_path, const char *out_path)
     vks_status status = synth_table_parse(&table, file.bytes, file.size);
     if (status == VKS_OK)
         status = vkr_alloc(PIECE, sizeof(float), "a piece of a tensor", &piece);
+    const struct safetensors_source source = { table.count, "origin", "synthetic", describe_tensor, write_tensor,
+                                               &(struct writing){ &table, piece } };
     if (status == VKS_OK)
-        status = write_file(&table, piece, out_path);
+        status = safetensors_write(&source, out_path);
     vkr_free(piece);
     synth_table_free(&table);
     mapping_close(&file);

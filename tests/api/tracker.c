@@ -7,6 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "api/generated.h"
 #include "support/device.h"
 #include "vkseg/vkseg.h"
 
@@ -19,17 +20,9 @@ static uint8_t pixels[SLICES][SIDE * SIDE];
 static int begin(void **state)
 {
     (void)state;
-    const vks_context_params where = { .struct_size = sizeof where,
-                                       .device = test_device(),
-                                       .options = test_options() };
-    const vks_model_params what = { .struct_size = sizeof what, .options = "image_size=64" };
     for (int s = 0; s < SLICES; s++)
-        for (int i = 0; i < SIDE * SIDE; i++) {
-            int x = i % SIDE - 18 - s, y = i / SIDE - 20 + s;
-            pixels[s][i] = (uint8_t)(x * x + y * y < 90 ? 200 - i % 7 : 40 + i % 11);
-        }
-    return vks_context_create(&where, &context) != VKS_OK ||
-           vks_model_load(context, "synthetic:medsam2", &what, &model) != VKS_OK;
+        paint_disc(pixels[s], SIDE, 18 + s, 20 - s);
+    return open_generated(&context, &model);
 }
 
 static int end(void **state)

@@ -12,24 +12,19 @@
 
 #include "support/device.h"
 #include "support/harness.h"
+#include "support/op_suites.h"
 
-static const struct op_suite *const suites[] = {
-#define OP(name) &op_suite_##name,
-#include "ops.def"
-#undef OP
-};
-
-enum { SUITES = sizeof suites / sizeof *suites, MAX_CHOICES = 32 };
+enum { MAX_CHOICES = 32 };
 
 static struct vkr_device *device;
-static uint32_t met[SUITES][MAX_CHOICES];       /* how many cases ran each choice */
+static uint32_t met[OP_SUITES][MAX_CHOICES];       /* how many cases ran each choice */
 
 struct job { uint32_t suite; const struct op_case *test; const struct op_rejection *rejection; int choice; };
 
 static void run_case(void **state)
 {
     const struct job *job = *state;
-    const struct op_suite *suite = suites[job->suite];
+    const struct op_suite *suite = op_suites[job->suite];
     uint32_t ran = 0, failed = 0;
     for (uint32_t i = 0; i < suite->choice_count || (i == 0 && !suite->choices); i++) {
         const struct vkr_choice *choice = suite->choices ? &suite->choices[i] : NULL;
@@ -51,14 +46,14 @@ static void run_rejection(void **state)
 {
     const struct job *job = *state;
     struct vkr_target target = { .caps = *vkr_device_caps(device), .options = *vkr_device_options(device) };
-    assert_int_equal(harness_reject(&target, suites[job->suite], job->rejection), HARNESS_PASSED);
+    assert_int_equal(harness_reject(&target, op_suites[job->suite], job->rejection), HARNESS_PASSED);
 }
 
 /* A variant no case can reach is untested code. */
 static void was_met(void **state)
 {
     const struct job *job = *state;
-    const struct vkr_choice *choice = &suites[job->suite]->choices[job->choice];
+    const struct vkr_choice *choice = &op_suites[job->suite]->choices[job->choice];
     const struct vkr_caps *caps = vkr_device_caps(device);
     uint64_t needs = 0;
     bool built = vkr_variant_built(choice->shader, choice->variant, &needs);
@@ -72,7 +67,7 @@ struct list { struct CMUnitTest tests[2048]; struct job jobs[2048]; char names[2
 static void add(struct list *list, const char *filter, CMUnitTestFunction call, struct job job, const char *kind, const char *name)
 {
     uint32_t i = list->count;
-    snprintf(list->names[i], sizeof list->names[i], "%s/%s%s", suites[job.suite]->name, kind, name);
+    snprintf(list->names[i], sizeof list->names[i], "%s/%s%s", op_suites[job.suite]->name, kind, name);
     if ((filter && !strstr(list->names[i], filter)) || i + 1 >= 2048)
         return;
     list->jobs[i] = job;
@@ -90,16 +85,16 @@ int main(int argc, char **argv)
     device = harness_open();
     if (!device)
         return 77;
-    for (uint32_t s = 0; s < SUITES; s++) {
-        for (uint32_t i = 0; i < suites[s]->case_count; i++)
-            if (!suites[s]->cases[i].only_chosen && (slow || !suites[s]->cases[i].slow))
-                add(&list, filter, run_case, (struct job){ .suite = s, .test = &suites[s]->cases[i] }, "", suites[s]->cases[i].name);
-        for (uint32_t i = 0; i < suites[s]->rejection_count; i++)
-            add(&list, filter, run_rejection, (struct job){ .suite = s, .rejection = &suites[s]->rejections[i] }, "refuses ",
-                suites[s]->rejections[i].name);
-        for (uint32_t i = 0; i < suites[s]->choice_count && !filter; i++) {
+    for (uint32_t s = 0; s < OP_SUITES; s++) {
+        for (uint32_t i = 0; i < op_suites[s]->case_count; i++)
+            if (!op_suites[s]->cases[i].only_chosen && (slow || !op_suites[s]->cases[i].slow))
+                add(&list, filter, run_case, (struct job){ .suite = s, .test = &op_suites[s]->cases[i] }, "", op_suites[s]->cases[i].name);
+        for (uint32_t i = 0; i < op_suites[s]->rejection_count; i++)
+            add(&list, filter, run_rejection, (struct job){ .suite = s, .rejection = &op_suites[s]->rejections[i] }, "refuses ",
+                op_suites[s]->rejections[i].name);
+        for (uint32_t i = 0; i < op_suites[s]->choice_count && !filter; i++) {
             char name[80];
-            snprintf(name, sizeof name, "%s.%s", suites[s]->choices[i].shader, suites[s]->choices[i].variant);
+            snprintf(name, sizeof name, "%s.%s", op_suites[s]->choices[i].shader, op_suites[s]->choices[i].variant);
             add(&list, filter, was_met, (struct job){ .suite = s, .choice = (int)i }, "some case runs ", name);
         }
     }
