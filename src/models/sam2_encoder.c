@@ -19,6 +19,23 @@ static struct vkr_tensor *cut(struct vkr_graph *g, struct vkr_tensor *x, struct 
     return window ? vkr_window(g, x, fill, window) : vkr_reshape(g, x, vkr_f32(3, dim[0], dim[1] * dim[2], dim[3]));
 }
 
+/* Rows `from` to `from + count` of the projection qkv, their biases in `bias`. */
+static struct vkr_tensor *project(struct nn n, struct vkr_tensor *x, uint32_t outputs, uint32_t from, uint32_t count,
+                                  struct vkr_tensor **bias)
+{
+    struct vkr_graph *g = n.graph;
+    vkr_graph_push(g, "qkv");
+    struct vkr_tensor *weight = nn_weight(n, "weight", vkr_f32(2, outputs, vkr_last(&x->desc)));
+    *bias = nn_param(n, "bias", vkr_f32(1, outputs));
+    if (count < outputs) {
+        weight = vkr_slice(g, weight, 0, from, count);
+        *bias = vkr_slice(g, *bias, 0, from, count);
+    }
+    struct vkr_tensor *y = vkr_matmul(g, x, weight, *bias, NULL, VKR_ACT_NONE);
+    vkr_graph_pop(g);
+    return y;
+}
+
 /* Self-attention within windows. The projection of a padding token is the bias, so windows are cut after it. A block
  * that halves the grid pools its queries inside their windows. */
 static struct vkr_tensor *attention(struct nn n, const struct sam2_block *b, struct vkr_tensor *x,
@@ -26,19 +43,21 @@ static struct vkr_tensor *attention(struct nn n, const struct sam2_block *b, str
 {
     struct vkr_graph *g = n.graph;
     uint32_t height = x->desc.dim[1], width = x->desc.dim[2], c = b->outputs, window = b->window;
+    const uint32_t first = b->pool ? c : 0; /* queries that are pooled have a projection of their own */
     const struct vkr_attention params = { .heads = b->heads,
                                           .head_dim = c / b->heads,
-                                          .k_offset = c,
-                                          .v_offset = 2 * c,
+                                          .k_offset = c - first,
+                                          .v_offset = 2 * c - first,
                                           .scale = (float)(1.0 / sqrt((double)c / b->heads)) };
     vkr_graph_push(g, "attn");
-    struct vkr_tensor *qkv = nn_linear(n, "qkv", x, 3 * c, VKR_ACT_NONE, NULL);
-    struct vkr_tensor *bias = nn_param(n, "qkv.bias", vkr_f32(1, 3 * c)), *all = cut(g, qkv, bias, window), *q = all;
+    struct vkr_tensor *bias, *all = project(n, x, 3 * c, first, 3 * c - first, &bias);
+    struct vkr_tensor *q = all = cut(g, all, bias, window);
     if (b->pool) { /* sides are even: a cell of 2 x 2 lies within the grid or beyond it, so pooling may come first */
         height /= 2;
         width /= 2;
         window /= 2;
-        q = cut(g, halve(n, vkr_slice(g, qkv, 3, 0, c)), vkr_slice(g, bias, 0, 0, c), window);
+        q = halve(n, project(n, x, 3 * c, 0, c, &bias));
+        q = cut(g, q, bias, window);
     }
     struct vkr_tensor *y = vkr_attention(g, q, all, all, NULL, NULL, &params);
     if (window)
@@ -119,11 +138,34 @@ static struct vkr_tensor *level(const struct sam2_encoder *e, struct nn n, uint3
     return vkr_add(n.graph, x, vkr_resize(n.graph, above, size, VKR_NEAREST));
 }
 
+/* convs.CONV and after it mask_decoder.HIGH, both 1 x 1 with nothing between them: one map, multiplied out at load. */
+static struct vkr_tensor *high_level(const struct sam2_encoder *e, struct nn n, uint32_t conv, const char *high,
+                                     uint32_t outputs, struct vkr_tensor *x)
+{
+    const uint32_t inputs = vkr_last(&x->desc), channels = e->channels;
+    struct vkr_graph *g = n.graph;
+    vkr_graph_push(g, "image_encoder.neck.convs.%u.conv", conv);
+    struct vkr_tensor *first = nn_param(n, "weight", vkr_f32(4, channels, inputs, 1, 1));
+    struct vkr_tensor *first_bias = nn_param(n, "bias", vkr_f32(1, channels));
+    vkr_graph_pop(g);
+    vkr_graph_push(g, "mask_decoder");
+    vkr_graph_push(g, "%s", high);
+    struct vkr_tensor *second = nn_param(n, "weight", vkr_f32(4, outputs, channels, 1, 1));
+    second = vkr_reshape(g, second, vkr_f32(2, outputs, channels));
+    first = vkr_permute(g, vkr_reshape(g, first, vkr_f32(2, channels, inputs)), (uint32_t[]){ 1, 0 });
+    struct vkr_tensor *weight = vkr_matmul(g, second, first, NULL, NULL, VKR_ACT_NONE);
+    struct vkr_tensor *bias = vkr_matmul(g, vkr_reshape(g, first_bias, vkr_f32(2, 1, channels)), second,
+                                         nn_param(n, "bias", vkr_f32(1, outputs)), NULL, VKR_ACT_NONE);
+    x = vkr_matmul(g, x, weight, vkr_reshape(g, bias, vkr_f32(1, outputs)), NULL, VKR_ACT_NONE);
+    vkr_graph_pop(g);
+    vkr_graph_mark(g, x, high);
+    vkr_graph_pop(g);
+    return x;
+}
+
 void sam2_encoder_build(const struct sam2_encoder *e, struct nn n, struct vkr_tensor *features[3])
 {
     const struct nn_conv patches = { e->width, 7, 4, 3, true, VKR_ACT_NONE };
-    const struct nn_conv high0 = { e->high[0], 1, 1, 0, true, VKR_ACT_NONE };
-    const struct nn_conv high1 = { e->high[1], 1, 1, 0, true, VKR_ACT_NONE };
     struct vkr_graph *g = n.graph;
     struct vkr_tensor *ends[SAM2_STAGES] = { 0 };
     struct vkr_tensor *x = vkr_graph_input(g, "pixels", vkr_f32(3, e->side, e->side, 3));
@@ -140,11 +182,7 @@ void sam2_encoder_build(const struct sam2_encoder *e, struct nn n, struct vkr_te
     vkr_graph_pop(g);
     struct vkr_tensor *coarsest = level(e, n, 0, ends[3], NULL);
     features[0] = vkr_graph_mark(g, level(e, n, 1, ends[2], coarsest), "neck.2");
-    features[2] = level(e, n, 2, ends[1], NULL);
-    features[1] = level(e, n, 3, ends[0], NULL);
     vkr_graph_pop(g);
-    vkr_graph_push(g, "mask_decoder");
-    features[1] = vkr_graph_mark(g, nn_conv(n, "conv_s0", features[1], &high0), "conv_s0");
-    features[2] = vkr_graph_mark(g, nn_conv(n, "conv_s1", features[2], &high1), "conv_s1");
-    vkr_graph_pop(g);
+    features[1] = high_level(e, n, 3, "conv_s0", e->high[0], ends[0]);
+    features[2] = high_level(e, n, 2, "conv_s1", e->high[1], ends[1]);
 }

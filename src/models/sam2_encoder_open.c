@@ -196,11 +196,13 @@ vks_status sam2_encoder_open(struct sam2_encoder *e, struct schema *schema, cons
     return VKS_OK;
 }
 
-/* What is computed: the projections see real tokens, the attention of windows their padding too. */
+/* What is computed: the projections see real tokens, the attention of windows their padding too; the two fine levels of
+ * the pyramid are one map each to the channels the mask decoder takes. */
 double sam2_encoder_gmac(const struct sam2_encoder *e)
 {
+    const double levels[SAM2_STAGES] = { e->high[0], e->high[1], e->channels, e->channels };
     double grid = e->side / 4, sum = grid * grid * e->width * 147;
-    for (uint32_t i = 0; i < e->depth; i++) {
+    for (uint32_t i = 0, stage = 0; i < e->depth; i++) {
         const struct sam2_block *b = &e->blocks[i];
         double window = b->window, windows = window > 0 ? ceil(grid / window) : 1, span = window > 0 ? window : grid;
         double cells = grid * grid, tokens = windows * windows * span * span, c = b->outputs;
@@ -208,8 +210,7 @@ double sam2_encoder_gmac(const struct sam2_encoder *e)
         grid = b->pool ? grid / 2 : grid;
         sum += 2 * (b->pool ? tokens / 4 : tokens) * span * span * c + grid * grid * c * (c + 2.0 * b->hidden);
         if (b->last)
-            sum += grid * grid * c * e->channels;
+            sum += grid * grid * c * levels[stage++];
     }
-    double quarter = e->side / 4, eighth = e->side / 8;
-    return (sum + e->channels * (quarter * quarter * e->high[0] + eighth * eighth * e->high[1])) * 1e-9;
+    return sum * 1e-9;
 }
