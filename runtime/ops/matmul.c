@@ -188,9 +188,13 @@ static bool is_wide(const struct params *p)
     return p->m >= 2 * MATMUL_WIDE_ROWS && p->k % 8 == 0 && p->n % 4 == 0;
 }
 
-/* Rows whose values a core's second-level cache holds beside a weight panel: 400 KB of them. */
+/* Row tiles that a panel meets before the next panel is read. Small weights stay in a core's second-level cache as a whole:
+ * then a tile meets all panels, which writes its rows from left to right. Otherwise as many rows as the cache holds beside
+ * a panel: 400 KB. */
 static uint32_t wide_tiles_per_block(const struct params *p)
 {
+    if (panel_elements(p->n, p->k) * 4 <= 256 << 10)
+        return 1;
     uint32_t count = 400000 / (p->k * 4 * MATMUL_WIDE_ROWS);
     return count < 2 ? 2 : count;
 }
