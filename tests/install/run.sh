@@ -10,7 +10,7 @@ trap 'rm -rf "$work"' EXIT
 export VKS_CACHE=$work/cache XDG_CACHE_HOME=$work/cache
 if grep -q '^VKSEG_SANITIZE:BOOL=ON' "$build/CMakeCache.txt"; then
     echo "SKIPPED: a sanitized library cannot serve a plain program"
-    exit 0
+    exit 77
 fi
 
 cmake --install "$build" --prefix "$work/prefix" >"$work/log" || { cat "$work/log"; exit 1; }

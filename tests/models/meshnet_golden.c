@@ -19,6 +19,7 @@
 #include <cmocka.h>
 
 #include "base/npy.h"
+#include "support/device.h"
 #include "vkseg/vkseg_io.h"
 
 #include <jansson.h>
@@ -360,12 +361,12 @@ int main(int argc, char **argv)
     snprintf(path, sizeof path, "%s/t1_crop.nii.gz", folder);
     if (!vks_io_is_volume(path)) {
         printf("SKIPPED: %s is not here\n", folder);
-        return 0;
+        return TEST_SKIPPED;
     }
     const vks_context_params params = { .struct_size = sizeof params, .device = "cpu", .use_environment = 1 };
     if (vks_context_create(&params, &context) != VKS_OK) {
         printf("SKIPPED: %s\n", vks_last_error());
-        return 0;
+        return TEST_SKIPPED;
     }
     choose(argc, argv);
     int failed = _cmocka_run_group_tests("meshnet", tests, test_count, NULL, NULL);

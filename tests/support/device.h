@@ -13,6 +13,9 @@ const char *test_options(void);
 
 bool test_device_has_f16(void);
 
+/* The exit code of a program none of whose cases could run: CTest reports it as skipped. */
+enum { TEST_SKIPPED = 77 };
+
 /* The exit code of a program with `failed` failures: validation messages are a failure. */
 int test_verdict(int failed);
 
