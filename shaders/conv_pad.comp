@@ -1,14 +1,17 @@
 #version 450
-// Channels padded with zeros to a multiple of 4, so that a texel holds channels of one position only.
-// x [positions, channels]; y [positions, padded].
-//! variant f32
+// Rows padded with zeros: channels to a multiple of 4, so that a texel holds channels of one position only, or the weights
+// of conv_patches.
+// x [positions, channels]; y [positions, padded], both of type TYPE.
+//! variant f32 TYPE=float
+//! variant f16 TYPE=float16_t F16=1 needs=f16
 #extension GL_GOOGLE_include_directive : require
+#include "types.glsl"
 #include "conv.h"
 
 layout(local_size_x = CONV_LOCAL) in;
 layout(push_constant) uniform Args { conv_pad_args a; };
-layout(std430, binding = 0) readonly buffer X { float x[]; };
-layout(std430, binding = 1) writeonly buffer Y { float y[]; };
+layout(std430, binding = 0) readonly buffer X { TYPE x[]; };
+layout(std430, binding = 1) writeonly buffer Y { TYPE y[]; };
 
 void main()
 {
@@ -18,6 +21,6 @@ void main()
     uint c = i % a.padded;
     float v = 0.0;
     if (c < a.channels)
-        v = x[i / a.padded * a.channels + c];
-    y[i] = v;
+        v = float(x[i / a.padded * a.channels + c]);
+    y[i] = TYPE(v);
 }

@@ -1,5 +1,5 @@
-/* conv.c: convolution. Patches that do not overlap and 1x1 kernels are a matmul; everything else is one node whose
- * weight was re-laid by a folded node to suit the chosen kernel. */
+/* conv.c: convolution. Patches that do not overlap, 1x1 kernels and, in the cpu class, few channels are a matmul;
+ * everything else is one node whose weight was re-laid by a folded node to suit the chosen kernel. */
 #include "conv_shape.h"
 
 #include <stdio.h>
@@ -172,6 +172,14 @@ struct vkr_call conv_call(const char *op, bool transposed, const struct conv_sha
 
 /* ---- choice of kernel ------------------------------------------------------------------------------------------ */
 
+/* d, h, w of the result. */
+static void result_space(const struct conv_shape *shape, const struct vkr_desc *x, uint32_t space[3])
+{
+    conv_space(x, space);
+    for (uint32_t i = 0; i < 3; i++)
+        space[i] = (space[i] + 2 * shape->pad[i] - shape->dilation[i] * (shape->kernel[i] - 1) - 1) / shape->stride[i] + 1;
+}
+
 struct candidate { const struct conv_shape *shape; const struct vkr_desc *x; };
 
 static uint32_t padded_channels(uint32_t channels)
@@ -187,6 +195,34 @@ static bool fits_panels(const void *shape, const struct vkr_target *target)
     uint64_t texels = vkr_rows(c->x) * channels / 4;
     return c->shape->groups == 1 && texels <= target->caps.max_texels && weights / 4 <= target->caps.max_texels &&
            texels < 1u << 29 && weights < 1u << 31;
+}
+
+/* A patch's terms as a row of the matrix that matmul_vec reads by eights. */
+static uint64_t patch_row(const struct conv_shape *shape, const struct vkr_desc *x)
+{
+    return ((uint64_t)conv_taps(shape) * vkr_last(x) + 7) / 8 * 8;
+}
+
+static uint64_t positions(const struct conv_shape *shape, const struct vkr_desc *x)
+{
+    uint32_t space[3];
+    result_space(shape, x, space);
+    return (uint64_t)x->dim[0] * space[0] * space[1] * space[2];
+}
+
+/* Few channels, no whole fours, would be padded, and conv_vec spends its time between taps: a matrix of patches pays for
+ * being written and read. The limits are those of the matmul; and llvmpipe leaves a loop after 65535 rounds. */
+static bool fits_patches(const void *shape, const struct vkr_target *target)
+{
+    const struct candidate *c = shape;
+    const struct vkr_caps *caps = &target->caps;
+    uint64_t pixels = positions(c->shape, c->x), elements = (pixels + 7) / 8 * 8 * patch_row(c->shape, c->x);
+    const uint32_t channels = vkr_last(c->x), longest = c->x->dim[c->x->rank - 2] + 2 * c->shape->pad[2];
+    const bool forced = vkr_options_forced(&target->options, "conv") != NULL;
+    return c->shape->groups == 1 && c->shape->act != VKR_ACT_LEAKY_RELU && vkr_numel(c->x) % 4 == 0 &&
+           vkr_numel(c->x) / 4 <= caps->max_texels && elements / 4 <= caps->max_texels && elements * 4 <= caps->max_binding &&
+           pixels / 16 < caps->max_groups[0] && longest < 65536 &&
+           (forced || (channels % 4 != 0 && channels < 16));
 }
 
 static bool fits_depthwise(const void *shape, const struct vkr_target *target)
@@ -228,10 +264,11 @@ static bool fits_tile(const void *shape, const struct vkr_target *target)
     return c->shape->outputs / c->shape->groups >= 16;
 }
 
-enum { VEC, VEC_GELU, DEPTHWISE, DEPTHWISE_LAST = DEPTHWISE + 3, TILE, DIRECT, CHOICES };
+enum { PATCHES, VEC, VEC_GELU, DEPTHWISE, DEPTHWISE_LAST = DEPTHWISE + 3, TILE, DIRECT, CHOICES };
 
 static const struct vkr_choice choices[2][CHOICES] = {
-    { { "conv_vec", "f32", VKR_CAP_VEC8, true, fits_vec },
+    { { "conv_patches", "f32", VKR_CAP_VEC8, true, fits_patches },
+      { "conv_vec", "f32", VKR_CAP_VEC8, true, fits_vec },
       { "conv_vec", "f32_gelu", VKR_CAP_VEC8, true, fits_vec_gelu },
       { "conv_depthwise_vec", "f32_3", VKR_CAP_VEC8, true, fits_three },
       { "conv_depthwise_vec", "f32_3_gelu", VKR_CAP_VEC8, true, fits_three_gelu },
@@ -239,7 +276,8 @@ static const struct vkr_choice choices[2][CHOICES] = {
       { "conv_depthwise_vec", "f32_gelu", VKR_CAP_VEC8, true, fits_each_gelu },
       { "conv", "f32", 0, false, fits_tile },
       { "conv_direct", "f32", 0, false, NULL } },
-    { { "conv_vec", "f16", VKR_CAP_VEC8 | VKR_CAP_F16, true, fits_vec },
+    { { "conv_patches", "f32", VKR_CAP_VEC8, true, fits_patches },
+      { "conv_vec", "f16", VKR_CAP_VEC8 | VKR_CAP_F16, true, fits_vec },
       { "conv_vec", "f16_gelu", VKR_CAP_VEC8 | VKR_CAP_F16, true, fits_vec_gelu },
       { "conv_depthwise_vec", "f16_3", VKR_CAP_VEC8 | VKR_CAP_F16, true, fits_three },
       { "conv_depthwise_vec", "f16_3_gelu", VKR_CAP_VEC8 | VKR_CAP_F16, true, fits_three_gelu },
@@ -253,6 +291,37 @@ static bool uses_panels(uint32_t choice)
 {
     return choice == VEC || choice == VEC_GELU;
 }
+
+/* ---- rows filled up with zeros: the operand of a kernel, or weights --------------------------------------------------- */
+
+static vks_status emit_pad(struct vkr_lower *lower, const struct vkr_tensor *x, const struct vkr_tensor *y)
+{
+    struct conv_pad_args args = { y ? (uint32_t)vkr_numel(&y->desc) : 0, vkr_last(&x->desc), y ? vkr_last(&y->desc) : 1 };
+    struct vkr_dispatch dispatch = { .shader = "conv_pad", .variant = x->desc.dtype == VKR_F16 ? "f16" : "f32",
+                                     .bind = { x, y }, .bind_count = 2, .writes = 1u << 1, .args = &args,
+                                     .args_size = sizeof args };
+    vkr_spread(vkr_lower_target(lower), vkr_groups(args.count, CONV_LOCAL), dispatch.groups);
+    return vkr_emit(lower, &dispatch);
+}
+
+struct pad_params { uint32_t columns; };
+
+static vks_status pad_infer(const void *params, const struct vkr_desc *in, uint32_t count, struct vkr_desc *out)
+{
+    VKS_REQUIRE(count == 1, VKS_ERR_INTERNAL, "conv_pad takes rows");
+    *out = in[0];
+    out->dim[out->rank - 1] = ((const struct pad_params *)params)->columns;
+    return VKS_OK;
+}
+
+static vks_status pad_lower(struct vkr_lower *lower, const void *params, struct vkr_tensor *const *in, uint32_t count,
+                            struct vkr_tensor *out)
+{
+    (void)params, (void)count;
+    return emit_pad(lower, in[0], out);
+}
+
+static const struct vkr_op op_conv_pad = { "conv_pad", sizeof(struct pad_params), pad_infer, pad_lower, NULL };
 
 /* ---- conv_pack: the weight as panels of 32 outputs --------------------------------------------------------------- */
 
@@ -299,9 +368,7 @@ static vks_status infer(const void *params, const struct vkr_desc *in, uint32_t 
     const struct conv_shape *p = params;
     uint32_t space[3];
     VKS_REQUIRE(count == 3, VKS_ERR_INTERNAL, "conv takes x, w, bias");
-    conv_space(&in[0], space);
-    for (uint32_t i = 0; i < 3; i++)
-        space[i] = (space[i] + 2 * p->pad[i] - p->dilation[i] * (p->kernel[i] - 1) - 1) / p->stride[i] + 1;
+    result_space(p, &in[0], space);
     *out = conv_result(&in[0], space, p->outputs);
     return VKS_OK;
 }
@@ -309,15 +376,10 @@ static vks_status infer(const void *params, const struct vkr_desc *in, uint32_t 
 static vks_status pad_channels(struct vkr_lower *lower, const struct vkr_tensor **x)
 {
     struct vkr_desc desc = (*x)->desc;
-    uint32_t channels = vkr_last(&desc);
-    desc.dim[desc.rank - 1] = padded_channels(channels);
-    struct vkr_tensor *padded = vkr_scratch(lower, "padded", desc);
-    struct conv_pad_args args = { (uint32_t)vkr_numel(&desc), channels, padded_channels(channels) };
-    struct vkr_dispatch dispatch = { .shader = "conv_pad", .variant = "f32", .bind = { *x, padded }, .bind_count = 2,
-                                     .writes = 1u << 1, .args = &args, .args_size = sizeof args };
-    vkr_spread(vkr_lower_target(lower), vkr_groups(args.count, CONV_LOCAL), dispatch.groups);
-    *x = padded;
-    return vkr_emit(lower, &dispatch);
+    desc.dim[desc.rank - 1] = padded_channels(vkr_last(&desc));
+    const struct vkr_tensor *from = *x;
+    *x = vkr_scratch(lower, "padded", desc);
+    return emit_pad(lower, from, *x);
 }
 
 static uint64_t workgroups(const struct conv_args *a, uint32_t choice)
@@ -390,6 +452,54 @@ static struct vkr_tensor *patches(struct vkr_graph *g, struct vkr_tensor *x, str
     return vkr_reshape(g, y, result);
 }
 
+/* ---- patches that overlap, in the cpu class --------------------------------------------------------------------------- */
+
+static vks_status gather_infer(const void *params, const struct vkr_desc *in, uint32_t count, struct vkr_desc *out)
+{
+    VKS_REQUIRE(count == 1, VKS_ERR_INTERNAL, "conv_patches takes x");
+    *out = vkr_f32(2, (uint32_t)positions(params, &in[0]), (uint32_t)patch_row(params, &in[0]));
+    return VKS_OK;
+}
+
+static vks_status gather_lower(struct vkr_lower *lower, const void *params, struct vkr_tensor *const *in, uint32_t count,
+                               struct vkr_tensor *out)
+{
+    const struct conv_shape *p = params;
+    const struct vkr_desc *x = &in[0]->desc;
+    uint32_t from[3], to[3];
+    (void)count;
+    conv_space(x, from);
+    result_space(p, x, to);
+    struct conv_patches_args args = {
+        .rows = x->dim[0] * to[0] * to[1], .terms = conv_taps(p) * vkr_last(x), .texels = vkr_last(&out->desc) / 4,
+        .channels = vkr_last(x), .in_d = from[0], .in_h = from[1], .in_w = from[2],
+        .out_d = to[0], .out_h = to[1], .out_w = to[2], .kernel_h = p->kernel[1], .kernel_w = p->kernel[2],
+        .stride_d = p->stride[0], .stride_h = p->stride[1], .stride_w = p->stride[2],
+        .pad_d = p->pad[0], .pad_h = p->pad[1], .pad_w = p->pad[2],
+        .dilation_d = p->dilation[0], .dilation_h = p->dilation[1], .dilation_w = p->dilation[2],
+    };
+    struct vkr_dispatch dispatch = { .shader = "conv_patches", .variant = "f32", .bind = { in[0], out }, .bind_count = 2,
+                                     .writes = 1u << 1, .texels = 1, .images = 1, .args = &args, .args_size = sizeof args };
+    vkr_spread(vkr_lower_target(lower), (uint64_t)args.rows * vkr_groups(args.texels, CONV_LANES), dispatch.groups);
+    return vkr_emit(lower, &dispatch);
+}
+
+static const struct vkr_op op_conv_patches = { "conv_patches", sizeof(struct conv_shape), gather_infer, gather_lower, NULL };
+
+static struct vkr_tensor *gathered(struct vkr_graph *g, struct vkr_tensor *x, struct vkr_tensor *w, struct vkr_tensor *bias,
+                                   const struct conv_shape *shape)
+{
+    struct pad_params row = { (uint32_t)patch_row(shape, &x->desc) };
+    uint32_t space[3];
+    result_space(shape, &x->desc, space);
+    struct vkr_desc result = conv_result(&x->desc, space, shape->outputs);
+    w = patch_weight(g, w, shape);
+    if (vkr_last(&w->desc) != row.columns)
+        w = vkr_graph_node(g, &op_conv_pad, &row, &w, 1);
+    struct vkr_tensor *rows = vkr_graph_node(g, &op_conv_patches, shape, &x, 1);
+    return vkr_reshape(g, conv_matmul(g, rows, w, bias, shape->act), result);
+}
+
 static bool divides(const struct conv_shape *shape, const struct vkr_desc *x)
 {
     uint32_t space[3];
@@ -423,6 +533,8 @@ struct vkr_tensor *vkr_conv(struct vkr_graph *g, struct vkr_tensor *x, struct vk
     status = vkr_choose_call(vkr_graph_target(g), &call, &shape.choice, &(uint32_t){ 0 });
     if (status != VKS_OK)
         return vkr_graph_fail(g, status);
+    if (shape.choice == PATCHES)
+        return gathered(g, x, w, bias, &shape);
     if (uses_panels(shape.choice))
         w = pack(g, w, &shape);
     else

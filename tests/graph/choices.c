@@ -1,4 +1,4 @@
-/* choices.c: which kernel a matmul or an attention becomes on devices that are not here: presets of capabilities, no device. What a kernel
+/* choices.c: which kernel a matmul, an attention or a convolution becomes on devices that are not here: presets of capabilities, no device. What a kernel
  * computes is tests/ops' business; what is chosen for whom is this file's. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -96,6 +96,44 @@ static void test_attention(void **state)
     expect_attention(&desktop, 4096, true, "attention");
 }
 
+/* A 7x7 convolution of stride 4 to 96 outputs: the first dispatch, unless it fills channels up. */
+static void expect_conv(const struct vkr_caps *caps, uint32_t side, uint32_t channels, const char *shader)
+{
+    struct vkr_target target = { .caps = *caps };
+    const struct vkr_conv params = { .stride = { 1, 4, 4 }, .pad = { 0, 3, 3 } };
+    struct vkr_graph *graph;
+    struct vkr_program program;
+    assert_int_equal(vkr_graph_create(&target, &graph), VKS_OK);
+    struct vkr_tensor *x = vkr_graph_input(graph, "x", vkr_f32(4, 1, side, side, channels));
+    struct vkr_tensor *w = vkr_graph_param(graph, "w", vkr_f32(4, 96, channels, 7, 7));
+    vkr_graph_output(graph, vkr_conv(graph, x, w, NULL, &params), "y");
+    vkr_fold(graph);
+    assert_int_equal(vkr_program_build(graph, NULL, &program), VKS_OK);
+    const struct vkr_step *last = &program.steps[program.step_count - 1];
+    const char *chosen = strcmp(last->dispatch.shader, "matmul_vec") == 0 ? last[-1].dispatch.shader : last->dispatch.shader;
+    if (strcmp(chosen, shader) != 0)
+        fail_msg("%s, %u x %u x %u: %s was chosen, not %s", caps->name, side, side, channels, chosen, shader);
+    vkr_program_destroy(&program);
+    vkr_graph_destroy(&graph);
+}
+
+static void test_conv(void **state)
+{
+    (void)state;
+    const struct vkr_caps lavapipe = vkr_caps_lavapipe(), desktop = vkr_caps_desktop();
+    struct vkr_caps small = lavapipe, few = lavapipe;
+    small.max_binding = 9u << 20;                               /* the matrix of 128 x 128 patches has 9.5 MiB */
+    few.max_texels = 622591;                                    /* and 622592 texels */
+    expect_conv(&lavapipe, 512, 3, "conv_patches");
+    expect_conv(&lavapipe, 512, 4, "conv_vec");
+    expect_conv(&lavapipe, 512, 17, "conv_vec");
+    expect_conv(&lavapipe, 511, 3, "conv_vec");                 /* no whole texels */
+    expect_conv(&lavapipe, 2048, 3, "conv_vec");                /* 152 MiB */
+    expect_conv(&small, 512, 3, "conv_vec");
+    expect_conv(&few, 512, 3, "conv_vec");
+    expect_conv(&desktop, 512, 3, "conv");
+}
+
 /* Tiles: large where there is work for a full device, small where not; none that the device has no shared memory for. */
 static void test_tiles(void **state)
 {
@@ -149,7 +187,7 @@ static void test_workgroup_scope(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_families), cmocka_unit_test(test_attention), cmocka_unit_test(test_tiles),
-                                        cmocka_unit_test(test_workgroup_scope) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_families), cmocka_unit_test(test_attention), cmocka_unit_test(test_conv),
+                                        cmocka_unit_test(test_tiles), cmocka_unit_test(test_workgroup_scope) };
     return cmocka_run_group_tests_name("choices", tests, NULL, NULL);
 }

@@ -106,6 +106,13 @@ static const struct op_case cases[] = {
     CASE("3x3 dilation 2", 36, X(1, 12, 12, 4), W(6, 4, 3, 3), W(6), .pad = ALL(2), .dilation = ALL(2)),
     CASE("1x5 stride 2", 30, X(1, 9, 15, 6), W(7, 6, 1, 5), W(7), .pad = { 9, 0, 2 }, .stride = { 9, 1, 2 }),
     CASE("7x7 stride 4", 147, X(1, 32, 40, 3), W(24, 3, 7, 7), W(24), .pad = ALL(3), .stride = ALL(4)),
+    CASE("7x7 stride 4 f16, gelu", 147, X(1, 33, 40, 3), H(41, 3, 7, 7), W(41), .pad = ALL(3), .stride = ALL(4),
+         .act = VKR_ACT_GELU),
+    CASE("3x3 of 1 channel to 20", 9, X(2, 9, 10, 1), W(20, 1, 3, 3), W(20), .pad = ALL(1), .act = VKR_ACT_RELU),
+    CASE("1x5 of 1 channel", 5, X(1, 7, 12, 1), W(3, 1, 1, 5), W(3), .pad = { 0, 0, 3 }),
+    CASE("3x3 of 2 channels, dilation 2, stride 3", 18, X(1, 17, 22, 2), H(5, 2, 3, 3), NONE, .pad = ALL(1),
+         .stride = ALL(3), .dilation = ALL(2)),
+    CASE("3x3x3 of 1 channel, stride 2", 27, X(2, 5, 6, 9, 1), W(8, 1, 3, 3, 3), W(8), .pad = ALL(1), .stride = ALL(2)),
     CASE("5x3, leaky relu", 75, X(2, 8, 6, 5), W(18, 5, 5, 3), W(18), .pad = { 0, 2, 1 }, .act = VKR_ACT_LEAKY_RELU),
     CASE("1x1 stride 2", 17, X(1, 9, 8, 17), W(40, 17, 1, 1), W(40), .stride = ALL(2)),
     CASE("4 groups", 36, X(1, 9, 9, 16), W(24, 4, 3, 3), W(24), .pad = ALL(1), .groups = 4),
@@ -172,6 +179,7 @@ static const struct op_rejection rejections[] = {
 };
 
 static const struct vkr_choice choices[] = {
+    { "conv_patches", "f32", VKR_CAP_VEC8, true, NULL },
     { "conv_vec", "f32", VKR_CAP_VEC8, true, NULL },
     { "conv_vec", "f32_gelu", VKR_CAP_VEC8, true, NULL },
     { "conv_depthwise_vec", "f32_3", VKR_CAP_VEC8, true, NULL },
