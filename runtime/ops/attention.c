@@ -4,55 +4,28 @@
 #include "ops.h"
 
 #include "attention.h"
+#include "attention_shape.h"
 #include "window_view.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_HEAD = 128, INPUTS = 7 };           /* q, k, v, rel_h, rel_w, bias, fill of windows */
+enum { MAX_HEAD = 128 };
 
-enum { VEC, COOPMAT, PORTABLE };                /* indices into vkr_attention_choices */
-
-struct params {
-    struct vkr_attention a;
-    uint32_t choice;
-    uint32_t cut;                               /* COOPMAT: index into cuts */
-    uint32_t window[3];                         /* VEC: q, k or v is the grid [B, H, W, C] behind windows of this size; 0: not */
-};
-
-/* Sizes that both halves of the choice need. */
-struct shape { uint32_t head_dim, heads, batch, kv_batch, queries, keys, q_row, k_row, v_row, at, grid_h, grid_w, bias, half; };
-
-static struct shape shape_of(const struct vkr_attention *a, const struct vkr_desc *q, const struct vkr_desc *k,
+static struct attention_shape shape_of(const struct vkr_attention *a, const struct vkr_desc *q, const struct vkr_desc *k,
                              const struct vkr_desc *v, bool bias)
 {
-    return (struct shape){ .head_dim = a->head_dim, .heads = a->heads, .batch = q->dim[0], .kv_batch = k->dim[0], .queries = q->dim[1],
+    return (struct attention_shape){ .head_dim = a->head_dim, .heads = a->heads, .batch = q->dim[0], .kv_batch = k->dim[0], .queries = q->dim[1],
         .keys = k->dim[1], .q_row = q->dim[2], .k_row = k->dim[2], .v_row = v->dim[2],
         .at = a->q_offset | a->k_offset | a->v_offset, .grid_h = a->grid_h, .grid_w = a->grid_w, .bias = bias, .half = a->half };
 }
 
-static uint32_t padded_width(const struct shape *s)
-{
-    return (s->grid_w + 3) / 4 * 4;
-}
-
-static uint32_t positions_of(const struct shape *s)
-{
-    uint32_t count = s->grid_w ? s->grid_h * padded_width(s) : s->keys;
-    return (count + ATTENTION_VEC_KEYS - 1) / ATTENTION_VEC_KEYS * ATTENTION_VEC_KEYS;
-}
-
-static uint32_t rel_rows_of(const struct shape *s)
-{
-    return vkr_groups(positions_of(s), padded_width(s));
-}
-
 /* The vec family has the bias with rows padded to whole tiles. */
-static vks_status check_bias(const struct params *p, const struct vkr_desc *in)
+static vks_status check_bias(const struct attention_params *p, const struct vkr_desc *in)
 {
     const struct vkr_desc *bias = &in[5];
-    struct shape s = shape_of(&p->a, &in[0], &in[1], &in[2], true);
-    uint32_t keys = p->choice == VEC ? positions_of(&s) : s.keys;
+    struct attention_shape s = shape_of(&p->a, &in[0], &in[1], &in[2], true);
+    uint32_t keys = p->choice == ATTENTION_VEC ? attention_vec_positions(&s) : s.keys;
     VKS_REQUIRE(in[3].dtype == VKR_NONE, VKS_ERR_ARGUMENT, "attention: a bias and a relative position exclude each other");
     VKS_REQUIRE(bias->dtype == VKR_F32 && bias->rank == 3 && bias->dim[0] == s.heads && bias->dim[1] == s.queries &&
                 bias->dim[2] == keys, VKS_ERR_SHAPE, "attention: bias %s must be f32 [%u, %u, %u]", VKR_SHAPE(bias), s.heads,
@@ -61,7 +34,7 @@ static vks_status check_bias(const struct params *p, const struct vkr_desc *in)
 }
 
 /* Operands as attention sees them: grids as the windows they are read as. */
-static void view(const struct params *p, const struct vkr_desc *operands, struct vkr_desc out[6])
+static void view(const struct attention_params *p, const struct vkr_desc *operands, struct vkr_desc out[6])
 {
     memcpy(out, operands, 6 * sizeof *out);
     for (uint32_t i = 0; i < 3; i++)
@@ -71,11 +44,11 @@ static void view(const struct params *p, const struct vkr_desc *operands, struct
 
 static vks_status infer(const void *params, const struct vkr_desc *operands, uint32_t count, struct vkr_desc *out)
 {
-    const struct vkr_attention *a = &((const struct params *)params)->a;
+    const struct vkr_attention *a = &((const struct attention_params *)params)->a;
     struct vkr_desc in[6];
     view(params, operands, in);
     uint32_t inner = a->heads * a->head_dim;
-    VKS_REQUIRE(count == INPUTS && a->heads > 0 && a->head_dim > 0 && a->head_dim <= MAX_HEAD, VKS_ERR_UNSUPPORTED,
+    VKS_REQUIRE(count == ATTENTION_INPUTS && a->heads > 0 && a->head_dim > 0 && a->head_dim <= MAX_HEAD, VKS_ERR_UNSUPPORTED,
                 "attention: heads must be 1 to %d wide, not %u", MAX_HEAD, a->head_dim);
     const uint32_t offsets[] = { a->q_offset, a->k_offset, a->v_offset };
     for (uint32_t i = 0; i < 3; i++)
@@ -99,21 +72,6 @@ static vks_status infer(const void *params, const struct vkr_desc *operands, uin
     return VKS_OK;
 }
 
-static bool fits_vec(const void *shape, const struct vkr_target *target)
-{
-    const struct shape *s = shape;
-    const struct vkr_caps *caps = &target->caps;
-    uint64_t rows = (uint64_t)s->batch * s->heads * ((s->queries + 15) / 16 * 16), keys = (uint64_t)s->kv_batch * s->heads * positions_of(s);
-    uint64_t widest = rows > keys ? rows : keys, bytes = widest * s->head_dim * 4;
-    if (s->grid_w && rows * rel_rows_of(s) * 16 > bytes)
-        bytes = rows * rel_rows_of(s) * 16;
-    if (s->bias && (uint64_t)s->heads * s->queries * positions_of(s) * 4 > bytes)
-        bytes = (uint64_t)s->heads * s->queries * positions_of(s) * 4;
-    return s->head_dim % 4 == 0 && s->at % 4 == 0 && s->q_row % 4 == 0 && s->k_row % 4 == 0 && s->v_row % 4 == 0 &&
-           bytes <= caps->max_binding && bytes / 16 <= caps->max_texels && s->heads <= caps->max_groups[1] &&
-           s->batch <= caps->max_groups[2];
-}
-
 /* ---- cooperative matrices ------------------------------------------------------------------------------------- */
 
 /* A workgroup: its subgroups, keys per tile, and head width in whole fragments. keys 0: it does not run here. */
@@ -130,7 +88,7 @@ static uint64_t shared_bytes(const struct cut *c, const struct vkr_caps *caps)
     return 2ull * c->keys * (c->width / 8 + 1) * 16 + rows * (c->keys + 4) * 4 + rows * (c->keys + 8) * 2 + rows * caps->coopmat_n * 4;
 }
 
-static struct cut cut_of(const struct shape *s, uint32_t index, const struct vkr_caps *caps)
+static struct cut cut_of(const struct attention_shape *s, uint32_t index, const struct vkr_caps *caps)
 {
     struct cut c = { .waves = cuts[index].waves, .keys = cuts[index].keys, .width = (s->head_dim + 15) / 16 * 16 };
     const bool lanes = caps->coopmat_m && caps->subgroup_size % caps->coopmat_m == 0;   /* whole lanes to a row */
@@ -145,7 +103,7 @@ static struct cut cut_of(const struct shape *s, uint32_t index, const struct vkr
 static uint32_t list_cuts(const void *shape, const struct vkr_target *target, uint32_t choice, struct vkr_cut out[VKR_MAX_CUTS])
 {
     uint32_t count = 0;
-    if (choice != COOPMAT) {
+    if (choice != ATTENTION_COOPMAT) {
         out[0] = (struct vkr_cut){ "", 0, 0 };
         return 1;
     }
@@ -157,7 +115,7 @@ static uint32_t list_cuts(const void *shape, const struct vkr_target *target, ui
 
 static bool fits_coopmat(const void *shape, const struct vkr_target *target)
 {
-    const struct shape *s = shape;
+    const struct attention_shape *s = shape;
     const struct vkr_caps *caps = &target->caps;
     const bool forced = vkr_options_forced(&target->options, "attention") != NULL;
     return (forced || (s->half && caps->device_class != VKR_CLASS_CPU && s->queries >= 32 && s->keys >= 32)) &&
@@ -165,90 +123,13 @@ static bool fits_coopmat(const void *shape, const struct vkr_target *target)
 }
 
 const struct vkr_choice vkr_attention_choices[] = {
-    { "attention_vec", "d64", VKR_CAP_VEC8, true, fits_vec },
+    { "attention_vec", "d64", VKR_CAP_VEC8, true, attention_vec_fits },
     { "attention_coopmat", "plain", VKR_CAP_F16 | VKR_CAP_F16_MATH | VKR_CAP_SHUFFLE | VKR_CAP_COOPMAT, false, fits_coopmat },
     { "attention", "d64", 0, false, NULL },
 };
 const uint32_t vkr_attention_choice_count = 3;
 
-/* One of q, k and v: where from, and how much of it. */
-struct packing {
-    const char *variant, *windowed;             /* of attention_pack */
-    struct vkr_tensor *x, *fill;
-    uint32_t at, batch, tokens, positions, window;
-    bool grid;
-};
-
-static struct vkr_tensor *pack(struct vkr_lower *l, const struct shape *s, const struct packing *p, vks_status *status)
-{
-    uint32_t dim4 = s->head_dim / 4;
-    struct attention_pack_args args = { .heads = s->heads, .dim4 = dim4, .tokens = p->tokens, .positions = p->positions,
-        .at4 = p->at / 4, .row4 = vkr_last(&p->x->desc) / 4, .grid_w = p->grid ? s->grid_w : 0, .width = padded_width(s) };
-    struct vkr_tensor *out = vkr_scratch(l, p->variant, vkr_f32(4, p->batch * s->heads, p->positions, dim4, 4));
-    struct vkr_dispatch d = { .shader = "attention_pack", .variant = p->variant, .bind = { p->x, out }, .bind_count = 2,
-                              .writes = 1u << 1, .texels = 1u, .args = &args, .args_size = sizeof args,
-                              .groups = { p->positions / (p->variant[0] == 'k' ? 32 : 8), s->heads, p->batch } };
-    if (p->window) {
-        args.window = p->window;
-        args.image_h = p->x->desc.dim[1];
-        args.image_w = p->x->desc.dim[2];
-        args.fill = p->fill != NULL;
-        d.variant = p->windowed;
-        d.bind[d.bind_count++] = p->fill ? p->fill : p->x;
-        d.texels |= 1u << 2;
-    }
-    if (*status == VKS_OK)
-        *status = vkr_emit(l, &d);
-    return out;
-}
-
-static struct vkr_tensor *rel_terms(struct vkr_lower *l, const char *variant, const struct shape *s, struct vkr_tensor *q,
-                                    struct vkr_tensor *table, uint32_t span, uint32_t vectors, vks_status *status)
-{
-    uint32_t blocks = s->batch * s->heads * ((s->queries + 15) / 16 * 2);
-    struct attention_rel_args args = { .heads = s->heads, .head_dim = s->head_dim, .queries = s->queries, .batch = s->batch,
-        .grid_h = s->grid_h, .grid_w = s->grid_w, .rows = span, .width = span, .count = blocks };
-    struct vkr_tensor *out = vkr_scratch(l, variant, vkr_f32(4, s->batch * s->heads, s->queries, vectors, 4));
-    struct vkr_dispatch d = { .shader = "attention_rel_vec", .variant = variant, .bind = { q, table, out }, .bind_count = 3,
-                              .writes = 1u << 2, .texels = 3u, .args = &args, .args_size = sizeof args };
-    vkr_spread(vkr_lower_target(l), blocks, d.groups);
-    if (*status == VKS_OK)
-        *status = vkr_emit(l, &d);
-    return out;
-}
-
-static vks_status lower_vec(struct vkr_lower *l, const struct params *params, const struct shape *s,
-                            struct vkr_tensor *const *in, struct vkr_tensor *out)
-{
-    static const char *const variants[3][4] = { { "d32", "d64", "d96", "d128" }, { "d32_rel", "d64_rel", "d96_rel", "d128_rel" },
-                                                { "d32_bias", "d64_bias", "d96_bias", "d128_bias" } };
-    const struct vkr_attention *a = &params->a;
-    const uint32_t *window = params->window, positions = positions_of(s), rows = (s->queries + 15) / 16 * 16;
-    bool rel = in[3] != NULL;
-    uint32_t kind = rel ? 1 : in[5] ? 2 : 0;
-    vks_status status = VKS_OK;
-    struct vkr_tensor *q = pack(l, s, &(struct packing){ "queries", "queries_window", in[0], in[6], a->q_offset, s->batch,
-                                                         s->queries, rows, window[0], false }, &status);
-    struct vkr_tensor *k = pack(l, s, &(struct packing){ "keys", "keys_window", in[1], in[6], a->k_offset, s->kv_batch, s->keys,
-                                                         positions, window[1], rel }, &status);
-    struct vkr_tensor *v = pack(l, s, &(struct packing){ "values", "values_window", in[2], in[6], a->v_offset, s->kv_batch,
-                                                         s->keys, positions, window[2], rel }, &status);
-    struct vkr_tensor *rel_rows = in[5] ? in[5] : q, *rel_columns = q;
-    if (rel) {
-        rel_rows = rel_terms(l, "rows", s, q, in[3], rel_rows_of(s), rel_rows_of(s), &status);
-        rel_columns = rel_terms(l, "columns", s, q, in[4], padded_width(s), padded_width(s) / 4, &status);
-    }
-    VKS_TRY(status);
-    struct attention_args args = { .batch = s->batch, .heads = s->heads, .head_dim = s->head_dim, .queries = s->queries,
-        .keys = s->keys, .kv_batch = s->kv_batch > 1, .scale = a->scale, .grid_w = s->grid_w, .grid_h = s->grid_h,
-        .width = padded_width(s), .positions = positions };
-    return vkr_emit(l, &(struct vkr_dispatch){ .shader = "attention_vec", .variant = variants[kind][(s->head_dim - 1) / 32],
-        .bind = { q, k, v, rel_rows, rel_columns, out }, .bind_count = 6, .writes = 1u << 5, .texels = 31u, .images = 31u,
-        .args = &args, .args_size = sizeof args,
-        .groups = { vkr_groups(s->queries, ATTENTION_VEC_ROWS), s->heads, s->batch } });
-}
-
-static struct vkr_tensor *pack_half(struct vkr_lower *l, const char *name, const struct shape *s, uint32_t width, struct vkr_tensor *x,
+static struct vkr_tensor *pack_half(struct vkr_lower *l, const char *name, const struct attention_shape *s, uint32_t width, struct vkr_tensor *x,
                                     uint32_t at, uint32_t padded, vks_status *status)
 {
     const struct vkr_desc *d = &x->desc;
@@ -264,7 +145,7 @@ static struct vkr_tensor *pack_half(struct vkr_lower *l, const char *name, const
 }
 
 /* q·Rh and q·Rw of every query, [B, H, Nq, grid_h + grid_w]. */
-static struct vkr_tensor *terms(struct vkr_lower *l, const struct vkr_attention *a, const struct shape *s,
+static struct vkr_tensor *terms(struct vkr_lower *l, const struct vkr_attention *a, const struct attention_shape *s,
                                 struct vkr_tensor *const *in, vks_status *status)
 {
     struct vkr_tensor *rel = vkr_scratch(l, "rel", vkr_f32(4, s->batch, s->heads, s->queries, s->grid_h + s->grid_w));
@@ -279,7 +160,7 @@ static struct vkr_tensor *terms(struct vkr_lower *l, const struct vkr_attention 
     return rel;
 }
 
-static vks_status lower_coopmat(struct vkr_lower *l, const struct params *p, const struct shape *s, struct vkr_tensor *const *in,
+static vks_status lower_coopmat(struct vkr_lower *l, const struct attention_params *p, const struct attention_shape *s, struct vkr_tensor *const *in,
                                 struct vkr_tensor *out)
 {
     const struct vkr_attention *a = &p->a;
@@ -302,7 +183,7 @@ static vks_status lower_coopmat(struct vkr_lower *l, const struct params *p, con
         .constant_count = 7 });
 }
 
-static vks_status lower_portable(struct vkr_lower *l, const struct vkr_attention *a, const struct shape *s,
+static vks_status lower_portable(struct vkr_lower *l, const struct vkr_attention *a, const struct attention_shape *s,
                                  struct vkr_tensor *const *in, struct vkr_tensor *out)
 {
     static const char *const variants[3][4] = { { "d16", "d32", "d64", "d128" }, { "d16_rel", "d32_rel", "d64_rel", "d128_rel" },
@@ -331,52 +212,26 @@ static vks_status lower_portable(struct vkr_lower *l, const struct vkr_attention
 static vks_status lower(struct vkr_lower *l, const void *params, struct vkr_tensor *const *in, uint32_t count,
                         struct vkr_tensor *out)
 {
-    const struct params *p = params;
+    const struct attention_params *p = params;
     const struct vkr_desc operands[6] = { in[0]->desc, in[1]->desc, in[2]->desc };
     struct vkr_desc seen[6];
     view(p, operands, seen);
-    struct shape s = shape_of(&p->a, &seen[0], &seen[1], &seen[2], in[5] != NULL);
+    struct attention_shape s = shape_of(&p->a, &seen[0], &seen[1], &seen[2], in[5] != NULL);
     (void)count;
-    return p->choice == VEC ? lower_vec(l, p, &s, in, out) : p->choice == COOPMAT ? lower_coopmat(l, p, &s, in, out)
+    return p->choice == ATTENTION_VEC ? attention_vec_lower(l, p, &s, in, out) : p->choice == ATTENTION_COOPMAT ? lower_coopmat(l, p, &s, in, out)
         : lower_portable(l, &p->a, &s, in, out);
 }
 
 static double cost(const void *params, const struct vkr_desc *in, uint32_t count, const struct vkr_desc *out)
 {
-    const struct vkr_attention *a = &((const struct params *)params)->a;
+    const struct vkr_attention *a = &((const struct attention_params *)params)->a;
     struct vkr_desc seen[6];
     (void)count;
     view(params, in, seen);
     return 4.0 * (double)vkr_numel(out) * (double)seen[1].dim[1] + 2.0 * (double)vkr_numel(out) * (double)(a->grid_h + a->grid_w);
 }
 
-const struct vkr_op vkr_op_attention = { "attention", sizeof(struct params), infer, lower, cost };
-
-/* ---- bias: padded once, at load, for the vec family ------------------------------------------------------------- */
-
-struct bias_params { uint32_t positions; };
-
-static vks_status bias_infer(const void *params, const struct vkr_desc *in, uint32_t count, struct vkr_desc *out)
-{
-    const struct bias_params *p = params;
-    VKS_REQUIRE(count == 1 && in[0].rank == 3, VKS_ERR_INTERNAL, "attention_bias takes [heads, Nq, Nk]");
-    *out = vkr_f32(3, in[0].dim[0], in[0].dim[1], p->positions);
-    return VKS_OK;
-}
-
-static vks_status bias_lower(struct vkr_lower *l, const void *params, struct vkr_tensor *const *in, uint32_t count,
-                             struct vkr_tensor *out)
-{
-    const struct bias_params *p = params;
-    struct attention_bias_args args = { in[0]->desc.dim[2], p->positions, (uint32_t)vkr_numel(&out->desc) };
-    struct vkr_dispatch d = { .shader = "attention_bias", .variant = "f32", .bind = { in[0], out }, .bind_count = 2,
-                              .writes = 1u << 1, .args = &args, .args_size = sizeof args };
-    (void)count;
-    vkr_spread(vkr_lower_target(l), vkr_groups(args.count, ATTENTION_PACK_LOCAL), d.groups);
-    return vkr_emit(l, &d);
-}
-
-static const struct vkr_op op_attention_bias = { "attention_bias", sizeof(struct bias_params), bias_infer, bias_lower, NULL };
+const struct vkr_op vkr_op_attention = { "attention", sizeof(struct attention_params), infer, lower, cost };
 
 /* ---- builders --------------------------------------------------------------------------------------------------- */
 
@@ -392,8 +247,8 @@ static struct vkr_tensor *build_alone(struct vkr_graph *g, const void *data, str
     return build(g, (struct vkr_tensor *[]){ in[0], k, v, in[3], in[4], in[5] }, &again->a);
 }
 
-static vks_status choose(const struct vkr_target *target, const struct shape *s, struct vkr_tensor *const in[6],
-                         const struct vkr_desc desc[6], struct params *p)
+static vks_status choose(const struct vkr_target *target, const struct attention_shape *s, struct vkr_tensor *const in[6],
+                         const struct vkr_desc desc[6], struct attention_params *p)
 {
     const struct again again = { p->a, in[1]->base == in[0]->base, in[2]->base == in[1]->base };
     struct vkr_call call = { .op = "attention", .list = vkr_attention_choices, .count = vkr_attention_choice_count, .shape = s,
@@ -407,30 +262,10 @@ static vks_status choose(const struct vkr_target *target, const struct shape *s,
     return vkr_choose_call(target, &call, &p->choice, &p->cut);
 }
 
-/* Packing reads windows from their grid as well as cut: then nobody need cut them. Those that reach beyond their grid must
- * have one fill. */
-static void look_through_windows(const struct vkr_graph *g, struct params *p, struct vkr_tensor *in[INPUTS])
-{
-    static const uint32_t order[] = { 1, 2, 0 };            /* q may come from elsewhere, with a fill of its own */
-    bool padded = false;
-    for (uint32_t i = 0; i < 3; i++) {
-        const uint32_t which = order[i];
-        struct window_view seen;
-        if (!window_view_of(g, in[which], &seen) || (seen.pads && padded && seen.fill != in[6]))
-            continue;
-        in[which] = seen.grid;
-        p->window[which] = seen.size;
-        if (seen.pads) {
-            in[6] = seen.fill;
-            padded = true;
-        }
-    }
-}
-
 static struct vkr_tensor *build(struct vkr_graph *g, struct vkr_tensor *const operands[6], const struct vkr_attention *attention)
 {
-    struct params p = { .a = *attention, .choice = PORTABLE };
-    struct vkr_tensor *in[INPUTS] = { NULL };
+    struct attention_params p = { .a = *attention, .choice = ATTENTION_PORTABLE };
+    struct vkr_tensor *in[ATTENTION_INPUTS] = { NULL };
     struct vkr_desc desc[6] = { 0 }, out;
     if (vkr_graph_status(g) != VKS_OK)
         return vkr_graph_fail(g, VKS_OK);
@@ -439,28 +274,28 @@ static struct vkr_tensor *build(struct vkr_graph *g, struct vkr_tensor *const op
             desc[i] = in[i]->desc;
     if (!in[3])
         p.a.grid_h = p.a.grid_w = 0;
-    vks_status status = infer(&p, desc, INPUTS, &out);
-    struct shape s = { 0 };
+    vks_status status = infer(&p, desc, ATTENTION_INPUTS, &out);
+    struct attention_shape s = { 0 };
     if (status == VKS_OK) {
         s = shape_of(&p.a, &desc[0], &desc[1], &desc[2], in[5] != NULL);
         status = choose(vkr_graph_target(g), &s, in, desc, &p);
     }
     if (status != VKS_OK)
         return vkr_graph_fail(g, status);
-    if (p.choice == VEC && in[5])
-        in[5] = vkr_graph_node(g, &op_attention_bias, &(struct bias_params){ positions_of(&s) }, &in[5], 1);
-    if (p.choice == VEC)
-        look_through_windows(g, &p, in);
-    if (p.choice == PORTABLE && in[5] && in[1]->base != in[2]->base) {     /* fewer buffers for the portable kernel */
+    if (p.choice == ATTENTION_VEC && in[5])
+        in[5] = attention_vec_bias(g, in[5], attention_vec_positions(&s));
+    if (p.choice == ATTENTION_VEC)
+        attention_vec_look(g, &p, in);
+    if (p.choice == ATTENTION_PORTABLE && in[5] && in[1]->base != in[2]->base) {     /* fewer buffers for the portable kernel */
         p.a.v_offset += desc[1].dim[2];
         in[1] = in[2] = vkr_concat(g, in[1], in[2], 2);
     }
-    if (p.choice == PORTABLE && in[3] && (in[0]->base != in[1]->base || in[0]->base != in[2]->base)) {
+    if (p.choice == ATTENTION_PORTABLE && in[3] && (in[0]->base != in[1]->base || in[0]->base != in[2]->base)) {
         p.a.k_offset += desc[0].dim[2];
         p.a.v_offset += desc[0].dim[2] + desc[1].dim[2];
         in[0] = in[1] = in[2] = vkr_concat(g, vkr_concat(g, in[0], in[1], 2), in[2], 2);
     }
-    return vkr_graph_node(g, &vkr_op_attention, &p, in, INPUTS);
+    return vkr_graph_node(g, &vkr_op_attention, &p, in, ATTENTION_INPUTS);
 }
 
 struct vkr_tensor *vkr_attention(struct vkr_graph *g, struct vkr_tensor *q, struct vkr_tensor *k, struct vkr_tensor *v,

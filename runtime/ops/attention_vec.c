@@ -1,0 +1,167 @@
+/* attention_vec.c: host half of attention in the cpu class: operands are packed head by head, then weighed. Packing reads
+ * windows from the grid they are cut of. */
+#include "attention.h"
+#include "attention_shape.h"
+#include "window_view.h"
+
+#include "ops.h"
+
+static uint32_t padded_width(const struct attention_shape *s)
+{
+    return (s->grid_w + 3) / 4 * 4;
+}
+
+uint32_t attention_vec_positions(const struct attention_shape *s)
+{
+    uint32_t count = s->grid_w ? s->grid_h * padded_width(s) : s->keys;
+    return (count + ATTENTION_VEC_KEYS - 1) / ATTENTION_VEC_KEYS * ATTENTION_VEC_KEYS;
+}
+
+static uint32_t rel_rows_of(const struct attention_shape *s)
+{
+    return vkr_groups(attention_vec_positions(s), padded_width(s));
+}
+
+bool attention_vec_fits(const void *shape, const struct vkr_target *target)
+{
+    const struct attention_shape *s = shape;
+    const struct vkr_caps *caps = &target->caps;
+    uint64_t rows = (uint64_t)s->batch * s->heads * ((s->queries + 15) / 16 * 16), keys = (uint64_t)s->kv_batch * s->heads * attention_vec_positions(s);
+    uint64_t widest = rows > keys ? rows : keys, bytes = widest * s->head_dim * 4;
+    if (s->grid_w && rows * rel_rows_of(s) * 16 > bytes)
+        bytes = rows * rel_rows_of(s) * 16;
+    if (s->bias && (uint64_t)s->heads * s->queries * attention_vec_positions(s) * 4 > bytes)
+        bytes = (uint64_t)s->heads * s->queries * attention_vec_positions(s) * 4;
+    return s->head_dim % 4 == 0 && s->at % 4 == 0 && s->q_row % 4 == 0 && s->k_row % 4 == 0 && s->v_row % 4 == 0 &&
+           bytes <= caps->max_binding && bytes / 16 <= caps->max_texels && s->heads <= caps->max_groups[1] &&
+           s->batch <= caps->max_groups[2];
+}
+
+/* One of q, k and v: where from, and how much of it. */
+struct packing {
+    const char *variant, *windowed;             /* of attention_pack */
+    struct vkr_tensor *x, *fill;
+    uint32_t at, batch, tokens, positions, window;
+    bool grid;
+};
+
+static struct vkr_tensor *pack(struct vkr_lower *l, const struct attention_shape *s, const struct packing *p, vks_status *status)
+{
+    uint32_t dim4 = s->head_dim / 4;
+    struct attention_pack_args args = { .heads = s->heads, .dim4 = dim4, .tokens = p->tokens, .positions = p->positions,
+        .at4 = p->at / 4, .row4 = vkr_last(&p->x->desc) / 4, .grid_w = p->grid ? s->grid_w : 0, .width = padded_width(s) };
+    struct vkr_tensor *out = vkr_scratch(l, p->variant, vkr_f32(4, p->batch * s->heads, p->positions, dim4, 4));
+    struct vkr_dispatch d = { .shader = "attention_pack", .variant = p->variant, .bind = { p->x, out }, .bind_count = 2,
+                              .writes = 1u << 1, .texels = 1u, .args = &args, .args_size = sizeof args,
+                              .groups = { p->positions / (p->variant[0] == 'k' ? 32 : 8), s->heads, p->batch } };
+    if (p->window) {
+        args.window = p->window;
+        args.image_h = p->x->desc.dim[1];
+        args.image_w = p->x->desc.dim[2];
+        args.fill = p->fill != NULL;
+        d.variant = p->windowed;
+        d.bind[d.bind_count++] = p->fill ? p->fill : p->x;
+        d.texels |= 1u << 2;
+    }
+    if (*status == VKS_OK)
+        *status = vkr_emit(l, &d);
+    return out;
+}
+
+static struct vkr_tensor *rel_terms(struct vkr_lower *l, const char *variant, const struct attention_shape *s, struct vkr_tensor *q,
+                                    struct vkr_tensor *table, uint32_t span, uint32_t vectors, vks_status *status)
+{
+    uint32_t blocks = s->batch * s->heads * ((s->queries + 15) / 16 * 2);
+    struct attention_rel_args args = { .heads = s->heads, .head_dim = s->head_dim, .queries = s->queries, .batch = s->batch,
+        .grid_h = s->grid_h, .grid_w = s->grid_w, .rows = span, .width = span, .count = blocks };
+    struct vkr_tensor *out = vkr_scratch(l, variant, vkr_f32(4, s->batch * s->heads, s->queries, vectors, 4));
+    struct vkr_dispatch d = { .shader = "attention_rel_vec", .variant = variant, .bind = { q, table, out }, .bind_count = 3,
+                              .writes = 1u << 2, .texels = 3u, .args = &args, .args_size = sizeof args };
+    vkr_spread(vkr_lower_target(l), blocks, d.groups);
+    if (*status == VKS_OK)
+        *status = vkr_emit(l, &d);
+    return out;
+}
+
+vks_status attention_vec_lower(struct vkr_lower *l, const struct attention_params *params, const struct attention_shape *s,
+                            struct vkr_tensor *const *in, struct vkr_tensor *out)
+{
+    static const char *const variants[3][4] = { { "d32", "d64", "d96", "d128" }, { "d32_rel", "d64_rel", "d96_rel", "d128_rel" },
+                                                { "d32_bias", "d64_bias", "d96_bias", "d128_bias" } };
+    const struct vkr_attention *a = &params->a;
+    const uint32_t *window = params->window, positions = attention_vec_positions(s), rows = (s->queries + 15) / 16 * 16;
+    bool rel = in[3] != NULL;
+    uint32_t kind = rel ? 1 : in[5] ? 2 : 0;
+    vks_status status = VKS_OK;
+    struct vkr_tensor *q = pack(l, s, &(struct packing){ "queries", "queries_window", in[0], in[6], a->q_offset, s->batch,
+                                                         s->queries, rows, window[0], false }, &status);
+    struct vkr_tensor *k = pack(l, s, &(struct packing){ "keys", "keys_window", in[1], in[6], a->k_offset, s->kv_batch, s->keys,
+                                                         positions, window[1], rel }, &status);
+    struct vkr_tensor *v = pack(l, s, &(struct packing){ "values", "values_window", in[2], in[6], a->v_offset, s->kv_batch,
+                                                         s->keys, positions, window[2], rel }, &status);
+    struct vkr_tensor *rel_rows = in[5] ? in[5] : q, *rel_columns = q;
+    if (rel) {
+        rel_rows = rel_terms(l, "rows", s, q, in[3], rel_rows_of(s), rel_rows_of(s), &status);
+        rel_columns = rel_terms(l, "columns", s, q, in[4], padded_width(s), padded_width(s) / 4, &status);
+    }
+    VKS_TRY(status);
+    struct attention_args args = { .batch = s->batch, .heads = s->heads, .head_dim = s->head_dim, .queries = s->queries,
+        .keys = s->keys, .kv_batch = s->kv_batch > 1, .scale = a->scale, .grid_w = s->grid_w, .grid_h = s->grid_h,
+        .width = padded_width(s), .positions = positions };
+    return vkr_emit(l, &(struct vkr_dispatch){ .shader = "attention_vec", .variant = variants[kind][(s->head_dim - 1) / 32],
+        .bind = { q, k, v, rel_rows, rel_columns, out }, .bind_count = 6, .writes = 1u << 5, .texels = 31u, .images = 31u,
+        .args = &args, .args_size = sizeof args,
+        .groups = { vkr_groups(s->queries, ATTENTION_VEC_ROWS), s->heads, s->batch } });
+}
+
+/* ---- bias: padded once, at load, for the vec family ------------------------------------------------------------- */
+
+struct bias_params { uint32_t positions; };
+
+static vks_status bias_infer(const void *params, const struct vkr_desc *in, uint32_t count, struct vkr_desc *out)
+{
+    const struct bias_params *p = params;
+    VKS_REQUIRE(count == 1 && in[0].rank == 3, VKS_ERR_INTERNAL, "attention_bias takes [heads, Nq, Nk]");
+    *out = vkr_f32(3, in[0].dim[0], in[0].dim[1], p->positions);
+    return VKS_OK;
+}
+
+static vks_status bias_lower(struct vkr_lower *l, const void *params, struct vkr_tensor *const *in, uint32_t count,
+                             struct vkr_tensor *out)
+{
+    const struct bias_params *p = params;
+    struct attention_bias_args args = { in[0]->desc.dim[2], p->positions, (uint32_t)vkr_numel(&out->desc) };
+    struct vkr_dispatch d = { .shader = "attention_bias", .variant = "f32", .bind = { in[0], out }, .bind_count = 2,
+                              .writes = 1u << 1, .args = &args, .args_size = sizeof args };
+    (void)count;
+    vkr_spread(vkr_lower_target(l), vkr_groups(args.count, ATTENTION_PACK_LOCAL), d.groups);
+    return vkr_emit(l, &d);
+}
+
+static const struct vkr_op op_attention_bias = { "attention_bias", sizeof(struct bias_params), bias_infer, bias_lower, NULL };
+
+struct vkr_tensor *attention_vec_bias(struct vkr_graph *g, struct vkr_tensor *bias, uint32_t positions)
+{
+    return vkr_graph_node(g, &op_attention_bias, &(struct bias_params){ positions }, &bias, 1);
+}
+
+/* Packing reads windows from their grid as well as cut: then nobody need cut them. Those that reach beyond their grid must
+ * have one fill. */
+void attention_vec_look(const struct vkr_graph *g, struct attention_params *p, struct vkr_tensor *in[ATTENTION_INPUTS])
+{
+    static const uint32_t order[] = { 1, 2, 0 };            /* q may come from elsewhere, with a fill of its own */
+    bool padded = false;
+    for (uint32_t i = 0; i < 3; i++) {
+        const uint32_t which = order[i];
+        struct window_view seen;
+        if (!window_view_of(g, in[which], &seen) || (seen.pads && padded && seen.fill != in[6]))
+            continue;
+        in[which] = seen.grid;
+        p->window[which] = seen.size;
+        if (seen.pads) {
+            in[6] = seen.fill;
+            padded = true;
+        }
+    }
+}
+
