@@ -58,7 +58,9 @@ struct vkr_tensor *vkr_concat(struct vkr_graph *g, struct vkr_tensor *a, struct 
 struct vkr_tensor *vkr_broadcast(struct vkr_graph *g, struct vkr_tensor *x, struct vkr_desc desc);
 
 /* Window partition: x [B, H, W, C] -> [B * ny * nx, size * size, C], ny = ceil(H/size); tokens beyond H, W take `fill` [C]
- * (NULL: zero).  Unpartition is the inverse; padded tokens are dropped: x [B*ny*nx, size*size, C] -> [B, H, W, C]. */
+ * (NULL: zero).  Unpartition is the inverse; padded tokens are dropped: x [B*ny*nx, size*size, C] -> [B, H, W, C].
+ * In the cpu class attention between windows of a grid, put back on it, is made there: whoever also uses its windows has it
+ * computed twice. */
 struct vkr_tensor *vkr_window(struct vkr_graph *g, struct vkr_tensor *x, struct vkr_tensor *fill, uint32_t size);
 struct vkr_tensor *vkr_unwindow(struct vkr_graph *g, struct vkr_tensor *x, uint32_t batch, uint32_t height, uint32_t width,
                                 uint32_t size);

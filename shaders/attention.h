@@ -20,11 +20,19 @@ struct attention_args {
     float scale;
     uint grid_w, grid_h;        /* 0: no relative position */
     uint width, positions;      /* vec: padded grid width; vec and coopmat: padded key positions */
+    uint window_h, window_w;    /* vec: a batch element's queries are those of a window of these rows and columns .. */
+    uint image_h, image_w;      /* .. that lie on its grid, which o is (window.glsl); of one window when it is not cut */
+    uint down, across;          /* vec: windows of a grid */
+    uint tiles, tiles_last;     /* vec: row tiles of all heads of a whole window; of one in the last row of windows */
+    uint tiles_across;          /* vec: of a row of windows, but for the last row */
     uint zero;                  /* 0, and the compiler must not know it */
 };
 VKR_ARGS_FIT(attention_args)
 
-/* Packing for vec: queries [B, H, ceil(Nq/8), D/4, 8] vec4; keys [B, H, P/32, D, 8] vec4 (32 positions of one d);
+/* Queries of vec are numbered within the part of their window that lies on the grid, row by row: those beyond it have no
+ * place in the result and are not computed.
+ *
+ * Packing for vec: queries [B, H, ceil(Nq/8), D/4, 8] vec4; keys [B, H, P/32, D, 8] vec4 (32 positions of one d);
  * values [B, H, P, D/4] vec4. */
 struct attention_pack_args {
     uint heads, dim4;           /* dim4: head_dim / 4 */
@@ -35,6 +43,7 @@ struct attention_pack_args {
     uint window;                /* *_window: batch elements are windows of so many tokens a side .. */
     uint image_h, image_w;      /* .. of a grid of tokens; those beyond it are a fill .. */
     uint fill;                  /* .. 1: of its own; 0: zeros */
+    uint inside;                /* queries_window, 1: only those on the grid */
 };
 VKR_ARGS_FIT(attention_pack_args)
 
@@ -54,6 +63,7 @@ struct attention_rel_args {
     uint q_at, q_row;           /* portable: elements; vec: unused */
     uint grid_h, grid_w;
     uint rows, width;           /* vec: padded rows and columns; the rest is -1e30 */
+    uint image_h, image_w;      /* vec: as above, of windows of grid_h x grid_w */
     uint count;                 /* invocations */
 };
 VKR_ARGS_FIT(attention_rel_args)

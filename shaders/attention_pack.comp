@@ -12,7 +12,7 @@
 //! variant values_window VALUES=1 WINDOW=1 needs=vec8
 #define VEC
 #include "attention.h"
-#include "divide.glsl"
+#include "window.glsl"
 layout(local_size_x = 8) in;
 layout(push_constant) uniform Args { attention_pack_args a; };
 layout(binding = 0) uniform samplerBuffer x;
@@ -35,15 +35,21 @@ struct place { int at; bool real, inside; };
 
 place place_of(uint position)
 {
-    uint tokens = a.tokens, token = token_of(position, tokens), nearest = min(token, tokens - 1u);
-    uint row = gl_WorkGroupID.z * tokens + nearest;
-    bool inside = true;
+    uint tokens = a.tokens;
 #ifdef WINDOW
-    uint across = (a.image_w + a.window - 1u) / a.window, down = (a.image_h + a.window - 1u) / a.window;
-    uvec2 image = div_mod(gl_WorkGroupID.z, across * down), cut = div_mod(image.y, across), own = div_mod(nearest, a.window);
-    uint iy = cut.x * a.window + own.x, ix = cut.y * a.window + own.y;
-    inside = iy < a.image_h && ix < a.image_w;
-    row = (image.x * a.image_h + min(iy, a.image_h - 1u)) * a.image_w + min(ix, a.image_w - 1u);
+    uvec2 image = uvec2(a.image_h, a.image_w);
+    window_part part = window_part_of(gl_WorkGroupID.z, uvec2(a.window), image);
+    uint columns = a.inside == 1u ? part.extent.y : a.window;
+    tokens = a.inside == 1u ? part.extent.x * columns : tokens;
+#endif
+    uint token = token_of(position, tokens), nearest = min(token, tokens - 1u);
+#ifdef WINDOW
+    uvec2 own = div_mod(nearest, columns);
+    bool inside = all(lessThan(own, part.extent));
+    uint row = window_token(part, image, min(own, part.extent - 1u));
+#else
+    bool inside = true;
+    uint row = gl_WorkGroupID.z * tokens + nearest;
 #endif
     return place(int(row * a.row4 + a.at4 + gl_WorkGroupID.y * a.dim4), token < tokens, inside);
 }

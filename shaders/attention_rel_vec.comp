@@ -6,7 +6,9 @@
 #extension GL_GOOGLE_include_directive : require
 //! variant rows ROWS=1 needs=vec8
 //! variant columns COLUMNS=1 needs=vec8
+#define VEC
 #include "attention.h"
+#include "window.glsl"
 layout(local_size_x = 8) in;
 layout(push_constant) uniform Args { attention_rel_args a; };
 layout(binding = 0) uniform samplerBuffer q;
@@ -16,17 +18,20 @@ layout(binding = 2) writeonly buffer Y { vec4 y[]; };
 void main()
 {
     uint block = gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x, lane = gl_LocalInvocationID.x;
-    uint blocks = (a.queries + 15u) / 16u * 2u, n = block % blocks * 8u + lane, dim4 = a.head_dim / 4u;
+    uint blocks = (a.queries + 15u) / 16u * 2u, dim4 = a.head_dim / 4u;
     if (block >= a.count)
         return;
-    uint row = min(n, a.queries - 1u), at_q = block * dim4 * 8u + lane;
+    uvec2 at_block = div_mod(block, blocks), window = uvec2(a.grid_h, a.grid_w);
+    window_part part = window_part_of(div_mod(at_block.x, a.heads).x, window, uvec2(a.image_h, a.image_w));
+    uint count = part.extent.x * part.extent.y, row0 = at_block.y * 8u, n = row0 + lane, at_q = block * dim4 * 8u + lane;
+    uvec2 own = div_mod(min(n, count - 1u), part.extent.y);
 #ifdef ROWS
-    uint span = a.rows, limit = a.grid_h, first = row / a.grid_w + a.grid_h - 1u;
+    uint span = a.rows, limit = a.grid_h, first = own.x + limit - 1u;
 #else
-    uint span = a.width, limit = a.grid_w, first = row % a.grid_w + a.grid_w - 1u;
+    uint span = a.width, limit = a.grid_w, first = own.y + limit - 1u;
 #endif
-    uint to = (block / blocks * a.queries + n) * span;
-    for (uint j = 0u; j < span; j += 4u) {
+    uint to = (at_block.x * a.queries + n) * span, end = row0 < count ? span : 0u;
+    for (uint j = 0u; j < end; j += 4u) {
         vec4 s0 = vec4(0.0), s1 = vec4(0.0), s2 = vec4(0.0), s3 = vec4(0.0);
         int t0 = int((first - min(j, limit - 1u)) * dim4), t1 = int((first - min(j + 1u, limit - 1u)) * dim4);
         int t2 = int((first - min(j + 2u, limit - 1u)) * dim4), t3 = int((first - min(j + 3u, limit - 1u)) * dim4);
@@ -41,7 +46,7 @@ void main()
         }
         vec4 s = vec4(s0.x + s0.y + s0.z + s0.w, s1.x + s1.y + s1.z + s1.w, s2.x + s2.y + s2.z + s2.w, s3.x + s3.y + s3.z + s3.w);
         s = mix(s, vec4(-1e30), greaterThanEqual(uvec4(j) + uvec4(0u, 1u, 2u, 3u), uvec4(limit)));
-        if (n < a.queries) {
+        if (n < count) {
 #ifdef ROWS
             y[to + j] = vec4(s.x);
             if (j + 1u < span) y[to + j + 1u] = vec4(s.y);

@@ -1,6 +1,7 @@
 #version 450
 // O = softmax(scale Q Kᵀ + rel) V for the cpu class: eight lanes carry 16 query rows. For scores a lane owns four of 32 key
-// positions, for the output four (eight, ...) channels. Operands are packed by attention_pack; reads are texels.
+// positions, for the output four (eight, ...) channels. Operands are packed by attention_pack; reads are texels. Rows are
+// stored where their query lies on its grid.
 #extension GL_GOOGLE_include_directive : require
 #extension GL_KHR_shader_subgroup_basic : require
 #extension GL_KHR_shader_subgroup_shuffle : require
@@ -16,8 +17,10 @@
 //! variant d64_bias NV=2 BIAS=1 needs=vec8
 //! variant d96_bias NV=3 BIAS=1 needs=vec8
 //! variant d128_bias NV=4 BIAS=1 needs=vec8
+#define VEC
 #include "attention.h"
 #include "rows16.glsl"
+#include "window.glsl"
 layout(local_size_x = 8) in;
 layout(push_constant) uniform Args { attention_args a; };
 layout(binding = 0, rgba32f) readonly uniform imageBuffer q;
@@ -29,8 +32,17 @@ layout(binding = 5) writeonly buffer O { vec4 o[]; };
 
 void main()
 {
-    uint lane = gl_LocalInvocationID.x, z = a.zero, head = gl_WorkGroupID.y, batch = gl_WorkGroupID.z;
-    uint dim4 = a.head_dim / 4u, queries = a.queries, row0 = gl_WorkGroupID.x * ATTENTION_VEC_ROWS;
+    uint lane = gl_LocalInvocationID.x, z = a.zero, image = gl_WorkGroupID.z;
+    // A row of windows, a window in it, a head and a tile of that: no workgroup is without rows, so that all weigh the same.
+    uvec2 grid = uvec2(a.image_h, a.image_w), size = uvec2(a.window_h, a.window_w);
+    uint wy = min(div_mod(gl_WorkGroupID.x, a.tiles_across).x, a.down - 1u), in_row = gl_WorkGroupID.x - wy * a.tiles_across;
+    uint each = wy + 1u < a.down ? a.tiles : a.tiles_last, wx = min(div_mod(in_row, each).x, a.across - 1u);
+    uvec2 first = uvec2(wy, wx) * size;
+    window_part part = window_part(image, first, min(size, grid - first));
+    uint count = part.extent.x * part.extent.y, batch = (image * a.down + wy) * a.across + wx;
+    uvec2 work = div_mod(in_row - wx * each, (count + ATTENTION_VEC_ROWS - 1u) / ATTENTION_VEC_ROWS);
+    uint head = work.x, row0 = work.y * ATTENTION_VEC_ROWS;
+    uint dim4 = a.head_dim / 4u, queries = a.queries;
     uint blocks = (queries + 15u) / 16u * 2u, tiles = a.positions / ATTENTION_VEC_KEYS, heads = a.heads;
     uint which = batch * heads + head, other = (a.kv_batch == 1u ? batch : 0u) * heads + head;
     uint z0 = z, z1 = z + 1u, z2 = z + 2u, z3 = z + 3u, z4 = z + 4u, z5 = z + 5u, z6 = z + 6u, z7 = z + 7u;
@@ -38,6 +50,8 @@ void main()
     int at_q0 = int((which * blocks + row0 / 8u) * dim4 * 8u + lane), at_q1 = at_q0 + int(dim4 * 8u);
     int at_k = int(other * tiles * dim4 * 32u + lane), at_v = int(other * a.positions * dim4);
     float scale = a.scale;
+    // within the window: rows lane and lane + 8
+    uvec2 own0 = div_mod(row0 + lane, part.extent.y), own1 = div_mod(row0 + 8u + lane, part.extent.y);
     // a lane beyond the channels reads the last one and stores nothing
     int c0 = int(min(lane, dim4 - 1u)), c1 = int(min(lane + 8u, dim4 - 1u)), c2 = int(min(lane + 16u, dim4 - 1u)), c3 = int(min(lane + 24u, dim4 - 1u));
 #ifdef REL
@@ -50,12 +64,13 @@ void main()
     float top##i = -1e29, sum##i = 0.0;
     ROWS16(DECLARE)
 #ifdef REL
-#define AT(i, b, r) int at_r##i = int((which * queries + min(row0 + uint(i), queries - 1u)) * rows), \
-    at_c##i = int((which * queries + min(row0 + uint(i), queries - 1u)) * width4);
+#define AT(i, b, r) int at_r##i = int((which * queries + min(row0 + uint(i), count - 1u)) * rows), \
+    at_c##i = int((which * queries + min(row0 + uint(i), count - 1u)) * width4);
     ROWS16(AT)
 #endif
 #ifdef BIAS
-#define AT(i, b, r) int at_b##i = int((head * queries + min(row0 + uint(i), queries - 1u)) * (a.positions / 4u) + lane);
+    uint query0 = min(own0.x * a.window_w + own0.y, queries - 1u), query1 = min(own1.x * a.window_w + own1.y, queries - 1u);
+#define AT(i, b, r) int at_b##i = int((head * queries + subgroupShuffle(query##b, z##r)) * (a.positions / 4u) + lane);
     ROWS16(AT)
 #endif
     for (uint tile = 0u; tile < tiles; tile++) {
@@ -134,15 +149,17 @@ void main()
             at_v += 4 * int(dim4);
         }
     }
-    uint to = (batch * queries + row0) * heads * dim4 + head * dim4 + lane, row4 = heads * dim4;
+    uint row4 = heads * dim4, head4 = head * dim4;
+    uint to0 = window_token(part, grid, own0) * row4 + head4, to1 = window_token(part, grid, own1) * row4 + head4;
 #define STORE(i, b, r) { \
     float t = sum##i; \
     t += subgroupShuffle(t, x1); t += subgroupShuffle(t, x2); t += subgroupShuffle(t, x4); \
-    if (row0 + uint(i) < queries) { \
+    uint to = subgroupShuffle(to##b, z##r) + lane; \
+    if (row0 + uint(i) < count) { \
         float f = 1.0 / t; \
-        if (lane < dim4) o[to + uint(i) * row4] = o##i##_0 * f; \
-        if (NV > 1 && lane + 8u < dim4) o[to + uint(i) * row4 + 8u] = o##i##_1 * f; \
-        if (NV > 2 && lane + 16u < dim4) o[to + uint(i) * row4 + 16u] = o##i##_2 * f; \
-        if (NV > 3 && lane + 24u < dim4) o[to + uint(i) * row4 + 24u] = o##i##_3 * f; } }
+        if (lane < dim4) o[to] = o##i##_0 * f; \
+        if (NV > 1 && lane + 8u < dim4) o[to + 8u] = o##i##_1 * f; \
+        if (NV > 2 && lane + 16u < dim4) o[to + 16u] = o##i##_2 * f; \
+        if (NV > 3 && lane + 24u < dim4) o[to + 24u] = o##i##_3 * f; } }
     ROWS16(STORE)
 }

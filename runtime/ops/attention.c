@@ -44,9 +44,10 @@ static void view(const struct attention_params *p, const struct vkr_desc *operan
 
 static vks_status infer(const void *params, const struct vkr_desc *operands, uint32_t count, struct vkr_desc *out)
 {
-    const struct vkr_attention *a = &((const struct attention_params *)params)->a;
+    const struct attention_params *p = params;
+    const struct vkr_attention *a = &p->a;
     struct vkr_desc in[6];
-    view(params, operands, in);
+    view(p, operands, in);
     uint32_t inner = a->heads * a->head_dim;
     VKS_REQUIRE(count == ATTENTION_INPUTS && a->heads > 0 && a->head_dim > 0 && a->head_dim <= MAX_HEAD, VKS_ERR_UNSUPPORTED,
                 "attention: heads must be 1 to %d wide, not %u", MAX_HEAD, a->head_dim);
@@ -67,8 +68,11 @@ static vks_status infer(const void *params, const struct vkr_desc *operands, uin
                     a->grid_h, a->grid_w, a->head_dim);
     }
     if (in[5].dtype != VKR_NONE)
-        VKS_TRY(check_bias(params, in));
-    *out = vkr_f32(3, in[0].dim[0], in[0].dim[1], inner);
+        VKS_TRY(check_bias(p, in));
+    if (p->on_grid)
+        *out = vkr_f32(4, operands[0].dim[0], operands[0].dim[1], operands[0].dim[2], inner);
+    else
+        *out = vkr_f32(3, in[0].dim[0], in[0].dim[1], inner);
     return VKS_OK;
 }
 

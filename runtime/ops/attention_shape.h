@@ -15,6 +15,7 @@ struct attention_params {
     uint32_t choice;
     uint32_t cut;               /* coopmat: index into its cuts */
     uint32_t window[3];         /* vec: q, k or v is the grid [B, H, W, C] behind windows of this size; 0: not */
+    uint32_t on_grid;           /* vec: so is the result, of q's grid, which is one */
 };
 
 /* Sizes that both halves of the choice need. */

@@ -1,5 +1,5 @@
-/* attention_vec.c: host half of attention in the cpu class: operands are packed head by head, then weighed. Packing reads
- * windows from the grid they are cut of. */
+/* attention_vec.c: host half of attention in the cpu class: operands are packed head by head, then weighed. Windows are read
+ * from the grid they are cut of, and where their result is put back there, it is made there. */
 #include "attention.h"
 #include "attention_shape.h"
 #include "window_view.h"
@@ -34,7 +34,8 @@ bool attention_vec_fits(const void *shape, const struct vkr_target *target)
         bytes = (uint64_t)s->heads * s->queries * attention_vec_positions(s) * 4;
     return s->head_dim % 4 == 0 && s->at % 4 == 0 && s->q_row % 4 == 0 && s->k_row % 4 == 0 && s->v_row % 4 == 0 &&
            bytes <= caps->max_binding && bytes / 16 <= caps->max_texels && s->heads <= caps->max_groups[1] &&
-           s->batch <= caps->max_groups[2];
+           s->batch <= caps->max_groups[2] &&
+           (uint64_t)s->heads * vkr_groups(s->queries, ATTENTION_VEC_ROWS) <= caps->max_groups[0];
 }
 
 /* One of q, k and v: where from, and how much of it. */
@@ -42,7 +43,7 @@ struct packing {
     const char *variant, *windowed;             /* of attention_pack */
     struct vkr_tensor *x, *fill;
     uint32_t at, batch, tokens, positions, window;
-    bool grid;
+    bool grid, inside;
 };
 
 static struct vkr_tensor *pack(struct vkr_lower *l, const struct attention_shape *s, const struct packing *p, vks_status *status)
@@ -59,6 +60,7 @@ static struct vkr_tensor *pack(struct vkr_lower *l, const struct attention_shape
         args.image_h = p->x->desc.dim[1];
         args.image_w = p->x->desc.dim[2];
         args.fill = p->fill != NULL;
+        args.inside = p->inside;
         d.variant = p->windowed;
         d.bind[d.bind_count++] = p->fill ? p->fill : p->x;
         d.texels |= 1u << 2;
@@ -68,12 +70,44 @@ static struct vkr_tensor *pack(struct vkr_lower *l, const struct attention_shape
     return out;
 }
 
-static struct vkr_tensor *rel_terms(struct vkr_lower *l, const char *variant, const struct attention_shape *s, struct vkr_tensor *q,
-                                    struct vkr_tensor *table, uint32_t span, uint32_t vectors, vks_status *status)
+/* The windows that a batch's queries are, and the grids they lie on: (rows, columns). */
+struct query_grid { uint32_t window_h, window_w, image_h, image_w, images; };
+
+static struct query_grid query_grid_of(const struct attention_params *p, const struct attention_shape *s, const struct vkr_desc *q)
+{
+    const uint32_t height = s->grid_w ? s->grid_h : 1, width = s->grid_w ? s->grid_w : s->queries;
+    if (p->on_grid)
+        return (struct query_grid){ p->window[0], p->window[0], q->dim[1], q->dim[2], q->dim[0] };
+    return (struct query_grid){ height, width, height, width, s->batch };
+}
+
+/* Says where queries lie; the result is the number of row tiles of all heads of a grid. */
+static uint32_t count_tiles(const struct query_grid *g, uint32_t heads, struct attention_args *args)
+{
+    const uint32_t down = vkr_groups(g->image_h, g->window_h), across = vkr_groups(g->image_w, g->window_w);
+    const uint32_t last_h = g->image_h - (down - 1) * g->window_h, last_w = g->image_w - (across - 1) * g->window_w;
+    const uint32_t first_h = down > 1 ? g->window_h : last_h, first_w = across > 1 ? g->window_w : last_w;
+    const uint32_t rows = ATTENTION_VEC_ROWS;
+    args->window_h = g->window_h;
+    args->window_w = g->window_w;
+    args->image_h = g->image_h;
+    args->image_w = g->image_w;
+    args->down = down;
+    args->across = across;
+    args->tiles = heads * vkr_groups(first_h * first_w, rows);
+    args->tiles_last = heads * vkr_groups(last_h * first_w, rows);
+    args->tiles_across = (across - 1) * args->tiles + heads * vkr_groups(first_h * last_w, rows);
+    return (down - 1) * args->tiles_across + (across - 1) * args->tiles_last + heads * vkr_groups(last_h * last_w, rows);
+}
+
+static struct vkr_tensor *rel_terms(struct vkr_lower *l, const char *variant, const struct attention_shape *s,
+                                    const struct query_grid *grid, struct vkr_tensor *q, struct vkr_tensor *table, uint32_t span,
+                                    uint32_t vectors, vks_status *status)
 {
     uint32_t blocks = s->batch * s->heads * ((s->queries + 15) / 16 * 2);
     struct attention_rel_args args = { .heads = s->heads, .head_dim = s->head_dim, .queries = s->queries, .batch = s->batch,
-        .grid_h = s->grid_h, .grid_w = s->grid_w, .rows = span, .width = span, .count = blocks };
+        .grid_h = s->grid_h, .grid_w = s->grid_w, .rows = span, .width = span, .image_h = grid->image_h, .image_w = grid->image_w,
+        .count = blocks };
     struct vkr_tensor *out = vkr_scratch(l, variant, vkr_f32(4, s->batch * s->heads, s->queries, vectors, 4));
     struct vkr_dispatch d = { .shader = "attention_rel_vec", .variant = variant, .bind = { q, table, out }, .bind_count = 3,
                               .writes = 1u << 2, .texels = 3u, .args = &args, .args_size = sizeof args };
@@ -92,26 +126,28 @@ vks_status attention_vec_lower(struct vkr_lower *l, const struct attention_param
     const uint32_t *window = params->window, positions = attention_vec_positions(s), rows = (s->queries + 15) / 16 * 16;
     bool rel = in[3] != NULL;
     uint32_t kind = rel ? 1 : in[5] ? 2 : 0;
+    const struct query_grid grid = query_grid_of(params, s, &in[0]->desc);
     vks_status status = VKS_OK;
     struct vkr_tensor *q = pack(l, s, &(struct packing){ "queries", "queries_window", in[0], in[6], a->q_offset, s->batch,
-                                                         s->queries, rows, window[0], false }, &status);
+                                                         s->queries, rows, window[0], false, params->on_grid }, &status);
     struct vkr_tensor *k = pack(l, s, &(struct packing){ "keys", "keys_window", in[1], in[6], a->k_offset, s->kv_batch, s->keys,
-                                                         positions, window[1], rel }, &status);
+                                                         positions, window[1], rel, false }, &status);
     struct vkr_tensor *v = pack(l, s, &(struct packing){ "values", "values_window", in[2], in[6], a->v_offset, s->kv_batch,
-                                                         s->keys, positions, window[2], rel }, &status);
+                                                         s->keys, positions, window[2], rel, false }, &status);
     struct vkr_tensor *rel_rows = in[5] ? in[5] : q, *rel_columns = q;
     if (rel) {
-        rel_rows = rel_terms(l, "rows", s, q, in[3], rel_rows_of(s), rel_rows_of(s), &status);
-        rel_columns = rel_terms(l, "columns", s, q, in[4], padded_width(s), padded_width(s) / 4, &status);
+        rel_rows = rel_terms(l, "rows", s, &grid, q, in[3], rel_rows_of(s), rel_rows_of(s), &status);
+        rel_columns = rel_terms(l, "columns", s, &grid, q, in[4], padded_width(s), padded_width(s) / 4, &status);
     }
     VKS_TRY(status);
     struct attention_args args = { .batch = s->batch, .heads = s->heads, .head_dim = s->head_dim, .queries = s->queries,
         .keys = s->keys, .kv_batch = s->kv_batch > 1, .scale = a->scale, .grid_w = s->grid_w, .grid_h = s->grid_h,
         .width = padded_width(s), .positions = positions };
+    const uint32_t tiles = count_tiles(&grid, s->heads, &args);
     return vkr_emit(l, &(struct vkr_dispatch){ .shader = "attention_vec", .variant = variants[kind][(s->head_dim - 1) / 32],
         .bind = { q, k, v, rel_rows, rel_columns, out }, .bind_count = 6, .writes = 1u << 5, .texels = 31u, .images = 31u,
         .args = &args, .args_size = sizeof args,
-        .groups = { vkr_groups(s->queries, ATTENTION_VEC_ROWS), s->heads, s->batch } });
+        .groups = { tiles, 1, grid.images } });
 }
 
 /* ---- bias: padded once, at load, for the vec family ------------------------------------------------------------- */
@@ -165,3 +201,31 @@ void attention_vec_look(const struct vkr_graph *g, struct attention_params *p, s
     }
 }
 
+struct vkr_tensor *attention_on_grid(struct vkr_graph *g, const struct vkr_tensor *x, const struct window_grid *grid)
+{
+    const void *params;
+    struct vkr_desc input;
+    if (vkr_graph_producer(g, x, &params, &input) != &vkr_op_attention)
+        return NULL;
+    struct attention_params p = *(const struct attention_params *)params;
+    struct vkr_tensor *in[ATTENTION_INPUTS];
+    struct window_view seen;
+    for (uint32_t i = 0; i < ATTENTION_INPUTS; i++)
+        in[i] = vkr_graph_operand(g, x, i);
+    if (p.choice != ATTENTION_VEC || p.on_grid || x->desc.rank != 3 || x->desc.dim[1] != grid->size * grid->size)
+        return NULL;
+    if (!p.window[0] && window_view_of(g, in[0], &seen)) {      /* no query is beyond its grid: its fill is nobody's */
+        in[0] = seen.grid;
+        p.window[0] = seen.size;
+    }
+    const uint32_t *dim = in[0]->desc.dim;
+    if (p.window[0] != grid->size || dim[0] != grid->batch || dim[1] != grid->height || dim[2] != grid->width ||
+        x->desc.dim[2] != p.a.heads * p.a.head_dim || (in[3] && (p.a.grid_h != grid->size || p.a.grid_w != grid->size)))
+        return NULL;
+    const struct query_grid all = { grid->size, grid->size, grid->height, grid->width, grid->batch };
+    struct attention_args args;
+    if (count_tiles(&all, p.a.heads, &args) > vkr_graph_target(g)->caps.max_groups[0])
+        return NULL;
+    p.on_grid = 1;
+    return vkr_graph_node(g, &vkr_op_attention, &p, in, ATTENTION_INPUTS);
+}

@@ -74,7 +74,8 @@ struct vkr_tensor *vkr_unwindow(struct vkr_graph *g, struct vkr_tensor *x, uint3
                                 uint32_t size)
 {
     struct params params = { size, 1, batch, height, width };
-    return vkr_graph_node(g, &vkr_op_window, &params, (struct vkr_tensor *[]){ x, NULL }, 2);
+    struct vkr_tensor *made = attention_on_grid(g, x, &(struct window_grid){ size, batch, height, width });
+    return made ? made : vkr_graph_node(g, &vkr_op_window, &params, (struct vkr_tensor *[]){ x, NULL }, 2);
 }
 
 bool window_view_of(const struct vkr_graph *graph, const struct vkr_tensor *x, struct window_view *out)

@@ -1,4 +1,5 @@
-/* window_attention.c: attention that reads windows from their grid is attention of windows that were cut, bit for bit. */
+/* window_attention.c: attention that reads windows from their grid, and stores them there, is attention of windows that were
+ * cut, bit for bit. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -31,7 +32,15 @@ static vks_status read_param(void *user, const char *name, const struct vkr_desc
     return VKS_OK;
 }
 
-struct scene { uint32_t height, width, size; bool has_fill, relative, pools; };
+struct scene { uint32_t height, width, size; bool has_fill, relative, pools; uint32_t less; };
+
+/* Of the queries and the result, which is put back on a grid that is smaller by `less`. */
+static void sides_of(const struct scene *s, uint32_t *height, uint32_t *width, uint32_t *size)
+{
+    *height = s->pools ? s->height / 2 : s->height;
+    *width = s->pools ? s->width / 2 : s->width;
+    *size = s->pools ? s->size / 2 : s->size;
+}
 
 /* What is added is zero: it keeps attention from seeing that these were windows. */
 static struct vkr_tensor *hidden(struct vkr_graph *g, struct vkr_tensor *x, struct vkr_tensor *zero)
@@ -55,12 +64,16 @@ static void build(struct vkr_graph *g, const struct scene *s)
         const struct vkr_pool pool = { .kind = VKR_POOL_MAX, .window = { 1, 2, 2 }, .stride = { 1, 2, 2 } };
         q = vkr_window(g, vkr_pool(g, x, &pool), vkr_graph_param(g, "other fill", vkr_f32(1, 3 * INNER)), s->size / 2);
     }
-    vkr_graph_output(g, vkr_attention(g, q, all, all, rel_h, rel_w, &a), "seen");
+    uint32_t height, width, size;
+    sides_of(s, &height, &width, &size);
+    struct vkr_tensor *seen = vkr_attention(g, q, all, all, rel_h, rel_w, &a);
+    vkr_graph_output(g, seen, "seen");
+    vkr_graph_output(g, vkr_unwindow(g, seen, BATCH, height - s->less, width - s->less, size), "back");
     struct vkr_tensor *cut = hidden(g, all, zero);
     vkr_graph_output(g, vkr_attention(g, s->pools ? hidden(g, q, zero) : cut, cut, cut, rel_h, rel_w, &a), "cut");
 }
 
-/* Nobody cuts windows for "seen" where attention can read them: without "cut" the plan has no such dispatch. */
+/* Nobody cuts windows where attention can read them, nor puts them back: without "cut" the plan has no such dispatch. */
 static void check_plan(const struct vkr_target *target, const struct scene *s)
 {
     struct vkr_graph *g = NULL;
@@ -69,13 +82,34 @@ static void check_plan(const struct vkr_target *target, const struct scene *s)
     const struct vkr_attention a = { .heads = HEADS, .head_dim = WIDTH, .k_offset = INNER, .v_offset = 2 * INNER, .scale = 1 };
     struct vkr_tensor *x = vkr_graph_input(g, "x", vkr_f32(4, BATCH, s->height, s->width, 3 * INNER));
     struct vkr_tensor *all = vkr_window(g, x, NULL, s->size);
-    vkr_graph_output(g, vkr_attention(g, all, all, all, NULL, NULL, &a), "seen");
+    struct vkr_tensor *y = vkr_attention(g, all, all, all, NULL, NULL, &a);
+    vkr_graph_output(g, vkr_unwindow(g, y, BATCH, s->height - s->less, s->width - s->less, s->size), "back");
     assert_int_equal(vkr_plan_print(g, &text), VKS_OK);
     const bool reads = strstr(text, "attention_pack/keys") != NULL;
     assert_int_equal(reads, strstr(text, "attention_pack/keys_window") != NULL);
     assert_int_equal(reads, strstr(text, "window/part") == NULL);
+    assert_int_equal(reads && s->less == 0, strstr(text, "window/unpart") == NULL);
     vkr_free(text);
     vkr_graph_destroy(&g);
+}
+
+/* `back` is the rows of `cut` that lie on their grid. */
+static void check_back(const struct scene *s, const float *back, const float *cut)
+{
+    uint32_t height, width, size;
+    sides_of(s, &height, &width, &size);
+    const uint32_t down = (height + size - 1) / size, across = (width + size - 1) / size;
+    height -= s->less;
+    width -= s->less;
+    for (uint32_t i = 0; i < BATCH * height * width; i++) {
+        const uint32_t x = i % width, y = i / width % height, image = i / width / height;
+        const uint32_t window = (image * down + y / size) * across + x / size;
+        const float *row = cut + ((uint64_t)(window * size + y % size) * size + x % size) * INNER;
+        for (uint32_t c = 0; c < INNER; c++)
+            if (!(back[i * INNER + c] - row[c] == 0))
+                fail_msg("image %u, row %u, column %u, channel %u: %g put back, %g cut", image, y, x, c,
+                         (double)back[i * INNER + c], (double)row[c]);
+    }
 }
 
 static void same_bits(void **state)
@@ -85,10 +119,10 @@ static void same_bits(void **state)
     struct vkr_params *params = NULL;
     struct vkr_plan *plan = NULL;
     struct vkr_graph *g = NULL;
-    static float x[MOST], seen[MOST], cut[MOST];
+    static float x[MOST], seen[MOST], cut[MOST], back[MOST];
     const uint64_t count = (uint64_t)BATCH * s->height * s->width * 3 * INNER;
-    const uint32_t side = s->pools ? s->size / 2 : s->size, height = s->pools ? s->height / 2 : s->height;
-    const uint32_t width = s->pools ? s->width / 2 : s->width;
+    uint32_t side, height, width;
+    sides_of(s, &height, &width, &side);
     const uint64_t results = (uint64_t)BATCH * ((height + side - 1) / side) * ((width + side - 1) / side) * side * side * INNER;
     assert_true(count <= MOST && results <= MOST);
     check_plan(&target, s);
@@ -104,6 +138,8 @@ static void same_bits(void **state)
     assert_int_equal(vkr_plan_run(plan, NULL), VKS_OK);
     assert_int_equal(vkr_plan_read(plan, "seen", seen, results * sizeof *seen), VKS_OK);
     assert_int_equal(vkr_plan_read(plan, "cut", cut, results * sizeof *cut), VKS_OK);
+    assert_int_equal(vkr_plan_read(plan, "back", back, (uint64_t)BATCH * (height - s->less) * (width - s->less) * INNER * sizeof *back), VKS_OK);
+    check_back(s, back, cut);
     for (uint64_t i = 0; i < results; i++)
         if (!(seen[i] - cut[i] == 0))
             fail_msg("element %llu: %g seen, %g cut", (unsigned long long)i, (double)seen[i], (double)cut[i]);
@@ -116,16 +152,17 @@ static void same_bits(void **state)
 int main(void)
 {
     static struct scene scenes[] = {
-        { 8, 12, 4, true, false, false }, { 7, 10, 4, true, false, false }, { 7, 10, 4, false, false, false },
-        { 9, 5, 7, true, true, false },   { 8, 12, 4, true, false, true },  { 10, 6, 4, true, false, true },
+        { 8, 12, 4, true, false, false, 0 },    { 7, 10, 4, true, false, false, 0 }, { 7, 10, 4, false, false, false, 0 },
+        { 9, 5, 7, true, true, false, 0 },      { 8, 12, 4, true, false, true, 0 },  { 10, 6, 4, true, false, true, 0 },
+        { 10, 18, 14, false, true, false, 0 },  { 7, 10, 4, true, false, false, 1 },
     };
     static const char *const names[] = { "whole windows", "padded with a fill", "padded with zeros", "padded, relative positions",
-                                         "pooled queries", "pooled queries, padded" };
-    struct CMUnitTest tests[6];
+                                         "pooled queries", "pooled queries, padded", "larger windows", "back on a smaller grid" };
+    struct CMUnitTest tests[8];
     device = harness_open();
     if (!device)
         return 77;
-    for (int i = 0; i < 6; i++)
+    for (int i = 0; i < 8; i++)
         tests[i] = (struct CMUnitTest){ names[i], same_bits, NULL, NULL, &scenes[i] };
     int failed = cmocka_run_group_tests_name("window attention", tests, NULL, NULL);
     vkr_device_release(&device);

@@ -3,9 +3,25 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
+
+/* Attention between windows of grids and back, count WINDOWED: the grid of q (unless own), k and v, its fill, rel_h, rel_w,
+ * a bias, and a grid of queries of their own, whose windows are filled up with zeros. */
+enum { WINDOWED = 6 };
+struct windowed { struct vkr_attention a; uint32_t size, own; };
+
+static struct vkr_tensor *build_windowed(struct vkr_graph *g, const struct windowed *w, struct vkr_tensor *const *in)
+{
+    const uint32_t *dim = (in[5] ? in[5] : in[0])->desc.dim, size = in[5] ? w->own : w->size;
+    struct vkr_tensor *all = vkr_window(g, in[0], in[1], w->size), *q = in[5] ? vkr_window(g, in[5], NULL, size) : all;
+    struct vkr_tensor *y = in[4] ? vkr_attention_biased(g, q, all, all, in[4], &w->a) : vkr_attention(g, q, all, all, in[2], in[3], &w->a);
+    return vkr_unwindow(g, y, dim[0], dim[1], dim[2], size);
+}
 
 static struct vkr_tensor *build(struct vkr_graph *g, const void *params, struct vkr_tensor *const *in, uint32_t count)
 {
+    if (count == WINDOWED)
+        return build_windowed(g, params, in);
     bool fused = count == 3;                /* qkv, rel_h, rel_w; else q, k, v and rel_h, rel_w or a bias */
     if (count == 2 || count == 4)           /* qkv, bias; or q, k, v, bias */
         return count == 2 ? vkr_attention_biased(g, in[0], in[0], in[0], in[1], params)
@@ -29,7 +45,7 @@ static double dot(const double *a, const double *b, uint32_t n)
     return sum;
 }
 
-static void reference(const void *params, const struct vkr_desc *desc, const double *const *in, uint32_t count,
+static void reference_whole(const void *params, const struct vkr_desc *desc, const double *const *in, uint32_t count,
                       const struct vkr_desc *out_desc, double *out)
 {
     const struct vkr_attention *a = params;
@@ -63,6 +79,58 @@ static void reference(const void *params, const struct vkr_desc *desc, const dou
     free(s);
 }
 
+/* Rows of a grid by their place in its windows, or back; a cell beyond the grid is `fill`, or zero. */
+static void move(const struct vkr_desc *grid, uint32_t size, const double *fill, bool back, const double *from, double *to)
+{
+    const uint32_t *dim = grid->dim, down = (dim[1] + size - 1) / size, across = (dim[2] + size - 1) / size, row = dim[3];
+    for (uint64_t cell = 0; cell < (uint64_t)dim[0] * down * across * size * size; cell++) {
+        uint64_t window = cell / (size * size), at = cell % (size * size), image = window / (down * across);
+        uint64_t y = window / across % down * size + at / size, x = window % across * size + at % size;
+        const uint64_t place = (image * dim[1] + y) * dim[2] + x;
+        const bool inside = y < dim[1] && x < dim[2];
+        for (uint32_t c = 0; c < row; c++) {
+            if (back && inside)
+                to[place * row + c] = from[cell * row + c];
+            else if (!back)
+                to[cell * row + c] = inside ? from[place * row + c] : fill ? fill[c] : 0;
+        }
+    }
+}
+
+static struct vkr_desc windows_of(const struct vkr_desc *grid, uint32_t size)
+{
+    const uint32_t *dim = grid->dim;
+    return vkr_f32(3, dim[0] * ((dim[1] + size - 1) / size) * ((dim[2] + size - 1) / size), size * size, dim[3]);
+}
+
+static void reference(const void *params, const struct vkr_desc *desc, const double *const *in, uint32_t count,
+                      const struct vkr_desc *out_desc, double *out)
+{
+    const struct windowed *w = params;
+    if (count != WINDOWED) {
+        reference_whole(params, desc, in, count, out_desc, out);
+        return;
+    }
+    const bool own = desc[5].dtype != VKR_NONE, biased = desc[4].dtype != VKR_NONE;
+    const struct vkr_desc *q_grid = own ? &desc[5] : &desc[0];
+    const uint32_t q_size = own ? w->own : w->size;
+    const struct vkr_desc all = windows_of(&desc[0], w->size), q = windows_of(q_grid, q_size);
+    const struct vkr_desc result = vkr_f32(3, q.dim[0], q.dim[1], w->a.heads * w->a.head_dim);
+    double *cut = calloc(vkr_numel(&all), sizeof *cut), *cut_q = calloc(vkr_numel(&q), sizeof *cut_q);
+    double *y = calloc(vkr_numel(&result), sizeof *y);
+    move(&desc[0], w->size, desc[1].dtype != VKR_NONE ? in[1] : NULL, false, in[0], cut);
+    move(q_grid, q_size, !own && desc[1].dtype != VKR_NONE ? in[1] : NULL, false, own ? in[5] : in[0], cut_q);
+    if (biased)
+        reference_whole(&w->a, (struct vkr_desc[]){ q, all, all, desc[4] }, (const double *[]){ cut_q, cut, cut, in[4] }, 4, &result, y);
+    else
+        reference_whole(&w->a, (struct vkr_desc[]){ q, all, all, desc[2], desc[3] },
+                        (const double *[]){ cut_q, cut, cut, in[2], in[3] }, 5, &result, y);
+    move(out_desc, q_size, NULL, true, y, out);
+    free(cut);
+    free(cut_q);
+    free(y);
+}
+
 #define WIDE(SCALE, ...) { .desc = { VKR_F32, DIMS(__VA_ARGS__) }, .scale = SCALE }
 #define CALL(...) &(const struct vkr_attention){ __VA_ARGS__ }
 #define PLAIN(NAME, H, D, Q, K, V) \
@@ -73,6 +141,14 @@ static void reference(const void *params, const struct vkr_desc *desc, const dou
 #define BIASED(NAME, H, D, TOKENS, X) \
     { .name = NAME, .params = CALL(.heads = H, .head_dim = D, .k_offset = H * D, .v_offset = 2 * H * D, .scale = 0.17f), \
       .in = { X, PARAM(H, TOKENS, TOKENS) }, .count = 2, .reduction = 4 * D }
+
+#define WINDOWS(NAME, H, D, SIZE, X, FILL, REL_H, REL_W, BIAS) \
+    { .name = NAME, .params = &(const struct windowed){ { .heads = H, .head_dim = D, .k_offset = H * D, .v_offset = 2 * H * D, \
+      .scale = 0.2f, .grid_h = SIZE, .grid_w = SIZE }, SIZE, 0 }, .in = { X, FILL, REL_H, REL_W, BIAS, NONE_ }, .count = WINDOWED, \
+      .reduction = SIZE * SIZE * D }
+#define POOLED(NAME, H, D, SIZE, OWN, X, FILL, Q) \
+    { .name = NAME, .params = &(const struct windowed){ { .heads = H, .head_dim = D, .v_offset = H * D, .scale = 0.2f }, SIZE, OWN }, \
+      .in = { X, FILL, NONE_, NONE_, NONE_, Q }, .count = WINDOWED, .reduction = SIZE * SIZE * D }
 
 #define ONLY_CHOSEN(NAME, HALF, SIDE, X) \
     { .name = NAME, .params = CALL(.heads = 12, .head_dim = 64, .k_offset = 768, .v_offset = 1536, .scale = 0.125f, .grid_h = SIDE, \
@@ -116,6 +192,17 @@ static const struct op_case cases[] = {
     FUSED("grid 24x31, heads of 64", 1, 64, 24, 31, IN(1, 744, 192)),
     BIASED("a bias, 600 keys, heads of 128", 1, 128, 600, IN(1, 600, 384)),
     FUSED("windows of ViT-B", 12, 64, 14, 14, IN(2, 196, 2304)),
+    WINDOWS("windows that fit", 2, 12, 4, IN(2, 8, 12, 72), PARAM(72), NONE_, NONE_, NONE_),
+    WINDOWS("windows beyond their grid", 3, 8, 7, IN(2, 17, 9, 72), PARAM(72), NONE_, NONE_, NONE_),
+    WINDOWS("a window larger than its grid", 1, 96, 7, IN(3, 5, 3, 288), NONE_, NONE_, NONE_, NONE_),
+    WINDOWS("one window down, many across", 2, 16, 5, IN(2, 2, 41, 96), NONE_, NONE_, NONE_, NONE_),
+    WINDOWS("windows of 14, heads of 128", 1, 128, 14, IN(1, 18, 15, 384), PARAM(384), NONE_, NONE_, NONE_),
+    WINDOWS("windows with relative positions", 2, 64, 5, IN(2, 11, 13, 384), PARAM(384), PARAM(9, 64), PARAM(9, 64), NONE_),
+    WINDOWS("windows of 14 with relative positions", 3, 16, 14, IN(1, 17, 31, 144), PARAM(144), PARAM(27, 16), PARAM(27, 16), NONE_),
+    WINDOWS("windows with a bias", 2, 32, 7, IN(2, 9, 13, 192), PARAM(192), NONE_, NONE_, PARAM(2, 49, 49)),
+    WINDOWS("windows, heads of 7", 2, 7, 3, IN(2, 4, 5, 42), PARAM(42), NONE_, NONE_, NONE_),
+    POOLED("queries of half a grid", 2, 16, 6, 3, IN(2, 12, 6, 64), PARAM(64), IN(2, 6, 3, 32)),
+    POOLED("queries of half a grid, beyond it", 3, 32, 14, 7, IN(2, 22, 36, 192), PARAM(192), IN(2, 11, 18, 96)),
     ONLY_CHOSEN("ViT-B global, exact", false, 64, IN(1, 4096, 2304)),
     ONLY_CHOSEN("ViT-B global, 16-bit", true, 64, IN(1, 4096, 2304)),
     ONLY_CHOSEN("ViT-B windows, exact", false, 14, IN(25, 196, 2304)),
