@@ -1,4 +1,4 @@
-/* pool.h: contract between pool.comp and runtime/ops/pool.c. */
+/* pool.h: contract between pool*.comp and runtime/ops/pool.c. */
 #ifndef POOL_H
 #define POOL_H
 
@@ -6,9 +6,11 @@
 
 #define POOL_LOCAL 128
 #define POOL_LANES 8                /* vec variants: one subgroup */
+#define POOL_RUN 2048               /* pool_halve_vec: vec4 of a row per workgroup */
 
 struct pool_args {
     uint count;                     /* elements of y */
+    uint planes;                    /* of y: batch * out_d */
     uint channels;
     uint in_d, in_h, in_w;
     uint out_d, out_h, out_w;

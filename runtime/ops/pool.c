@@ -35,37 +35,81 @@ static vks_status infer(const void *params, const struct vkr_desc *in, uint32_t 
     return VKS_OK;
 }
 
-enum { VEC, F32, CHOICES };
+struct candidate { const struct params *params; const struct vkr_desc *x; };
 
-static const struct vkr_choice choices[][CHOICES] = {
-    [VKR_POOL_MAX] = { { "pool", "max_vec", VKR_CAP_VEC8, true, vkr_fits_texels },
-                       { "pool", "max", 0, false, NULL } },
-    [VKR_POOL_AVERAGE] = { { "pool", "average_vec", VKR_CAP_VEC8, true, vkr_fits_texels },
-                           { "pool", "average", 0, false, NULL } },
+static bool fits_max(const void *shape, const struct vkr_target *target)
+{
+    (void)target;
+    return ((const struct candidate *)shape)->params->kind == VKR_POOL_MAX;
+}
+
+static bool fits_average(const void *shape, const struct vkr_target *target)
+{
+    return !fits_max(shape, target);
+}
+
+static bool fits_max_vec(const void *shape, const struct vkr_target *target)
+{
+    return fits_max(shape, target) && vkr_fits_texels(((const struct candidate *)shape)->x, target);
+}
+
+static bool fits_average_vec(const void *shape, const struct vkr_target *target)
+{
+    return fits_average(shape, target) && vkr_fits_texels(((const struct candidate *)shape)->x, target);
+}
+
+/* Maxima of 2 x 2 positions side by side. */
+static bool fits_halve(const void *shape, const struct vkr_target *target)
+{
+    const struct params *p = ((const struct candidate *)shape)->params;
+    bool halves = p->window[0] == 1 && p->stride[0] == 1 && !p->pad[0];
+    for (uint32_t i = 1; i < 3; i++)
+        halves = halves && p->window[i] == 2 && p->stride[i] == 2 && !p->pad[i];
+    return halves && fits_max_vec(shape, target);
+}
+
+enum { HALVE, MAX_VEC, MAX, AVERAGE_VEC, AVERAGE, CHOICES };
+
+static const struct vkr_choice choices[CHOICES] = {
+    { "pool_halve_vec", "max", VKR_CAP_VEC8, true, fits_halve },
+    { "pool", "max_vec", VKR_CAP_VEC8, true, fits_max_vec },
+    { "pool", "max", 0, false, fits_max },
+    { "pool", "average_vec", VKR_CAP_VEC8, true, fits_average_vec },
+    { "pool", "average", 0, false, fits_average },
 };
+
+static bool is_vec(uint32_t choice)
+{
+    return choice != MAX && choice != AVERAGE;
+}
+
+static uint32_t workgroups(const struct pool_args *a, uint32_t choice)
+{
+    if (choice == HALVE)
+        return a->planes * a->out_h * vkr_groups((uint64_t)a->out_w * (a->channels / 4), POOL_RUN);
+    return is_vec(choice) ? vkr_groups(a->count / 4, POOL_LANES) : vkr_groups(a->count, POOL_LOCAL);
+}
 
 static vks_status lower_pool(struct vkr_lower *lower, const void *params, struct vkr_tensor *const *in, uint32_t count,
                              struct vkr_tensor *out)
 {
     const struct params *p = params;
-    const struct vkr_choice *list = choices[p->kind];
     uint32_t from[3], to[3], chosen;
     (void)count;
-    VKS_TRY(vkr_choose(vkr_lower_target(lower), "pool", list, CHOICES, &in[0]->desc, &chosen));
+    VKS_TRY(vkr_choose(vkr_lower_target(lower), "pool", choices, CHOICES, &(struct candidate){ p, &in[0]->desc }, &chosen));
     space_of(&in[0]->desc, from);
     space_of(&out->desc, to);
     struct pool_args args = {
-        .count = (uint32_t)vkr_numel(&out->desc), .channels = vkr_last(&out->desc),
+        .count = (uint32_t)vkr_numel(&out->desc), .planes = out->desc.dim[0] * to[0], .channels = vkr_last(&out->desc),
         .in_d = from[0], .in_h = from[1], .in_w = from[2], .out_d = to[0], .out_h = to[1], .out_w = to[2],
         .window_d = p->window[0], .window_h = p->window[1], .window_w = p->window[2],
         .stride_d = p->stride[0], .stride_h = p->stride[1], .stride_w = p->stride[2],
         .pad_d = p->pad[0], .pad_h = p->pad[1], .pad_w = p->pad[2],
     };
-    struct vkr_dispatch dispatch = { .shader = list[chosen].shader, .variant = list[chosen].variant,
+    struct vkr_dispatch dispatch = { .shader = choices[chosen].shader, .variant = choices[chosen].variant,
                                      .bind = { in[0], out }, .bind_count = 2, .writes = 1u << 1,
-                                     .texels = chosen == VEC, .args = &args, .args_size = sizeof args };
-    uint32_t groups = chosen == VEC ? vkr_groups(args.count / 4, POOL_LANES) : vkr_groups(args.count, POOL_LOCAL);
-    vkr_spread(vkr_lower_target(lower), groups, dispatch.groups);
+                                     .texels = is_vec(chosen), .images = chosen == HALVE, .args = &args, .args_size = sizeof args };
+    vkr_spread(vkr_lower_target(lower), workgroups(&args, chosen), dispatch.groups);
     return vkr_emit(lower, &dispatch);
 }
 

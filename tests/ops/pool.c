@@ -65,6 +65,10 @@ static void reference(const void *params, const struct vkr_desc *desc, const dou
 static const struct op_case cases[] = {
     CASE("max 2x2", 1, MOST(ALL(2), ALL(2), ALL(0)), 1, 8, 10, 3),
     CASE("max 2x2 of odd size", 1, MOST(ALL(2), ALL(0), ALL(0)), 2, 9, 11, 4),
+    CASE("max 2x2 of odd size, 12 channels", 1, MOST(ALL(2), ALL(2), ALL(0)), 3, 7, 5, 12),
+    CASE("max 2x2 of 60 channels", 1, MOST(ALL(2), ALL(2), ALL(0)), 1, 3, 17, 60),
+    CASE("max 2x2 of rows longer than a run", 1, MOST(ALL(2), ALL(2), ALL(0)), 2, 5, 121, 164),
+    CASE("max 1x2x2 of odd size", 1, MOST(LIST(1, 2, 2), ALL(0), ALL(0)), 2, 3, 5, 7, 8),
     CASE("max 3x3 stride 2 padded", 1, MOST(ALL(3), ALL(2), ALL(1)), 1, 9, 11, 5),
     CASE("max 3x3 stride 1 padded", 1, MOST(ALL(3), ALL(1), ALL(1)), 1, 5, 17, 8),
     CASE("max 5x1", 1, MOST(LIST(9, 5, 1), LIST(9, 3, 2), LIST(9, 2, 0)), 1, 17, 5, 41),
@@ -98,6 +102,7 @@ static const struct op_rejection rejections[] = {
 };
 
 static const struct vkr_choice choices[] = {
+    { "pool_halve_vec", "max", VKR_CAP_VEC8, true, NULL },
     { "pool", "max_vec", VKR_CAP_VEC8, true, NULL },
     { "pool", "average_vec", VKR_CAP_VEC8, true, NULL },
     { "pool", "max", 0, false, NULL },
