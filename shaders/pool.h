@@ -6,7 +6,7 @@
 
 #define POOL_LOCAL 128
 #define POOL_LANES 8                /* vec variants: one subgroup */
-#define POOL_RUN 2048               /* pool_halve_vec: vec4 of a row per workgroup */
+#define POOL_RUN 2048               /* pool_halve_vec, pool_planes_vec: vec4 of a row or plane per workgroup */
 
 struct pool_args {
     uint count;                     /* elements of y */

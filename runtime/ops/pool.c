@@ -68,12 +68,23 @@ static bool fits_halve(const void *shape, const struct vkr_target *target)
     return halves && fits_max_vec(shape, target);
 }
 
-enum { HALVE, MAX_VEC, MAX, AVERAGE_VEC, AVERAGE, CHOICES };
+/* Averages of positions behind each other. */
+static bool fits_planes(const void *shape, const struct vkr_target *target)
+{
+    const struct params *p = ((const struct candidate *)shape)->params;
+    bool flat = !p->pad[0];
+    for (uint32_t i = 1; i < 3; i++)
+        flat = flat && p->window[i] == 1 && p->stride[i] == 1 && !p->pad[i];
+    return flat && p->window[0] < 65536 && fits_average_vec(shape, target);     /* llvmpipe leaves a loop after 65535 rounds */
+}
+
+enum { HALVE, MAX_VEC, MAX, PLANES, AVERAGE_VEC, AVERAGE, CHOICES };
 
 static const struct vkr_choice choices[CHOICES] = {
     { "pool_halve_vec", "max", VKR_CAP_VEC8, true, fits_halve },
     { "pool", "max_vec", VKR_CAP_VEC8, true, fits_max_vec },
     { "pool", "max", 0, false, fits_max },
+    { "pool_planes_vec", "average", VKR_CAP_VEC8, true, fits_planes },
     { "pool", "average_vec", VKR_CAP_VEC8, true, fits_average_vec },
     { "pool", "average", 0, false, fits_average },
 };
@@ -87,6 +98,8 @@ static uint32_t workgroups(const struct pool_args *a, uint32_t choice)
 {
     if (choice == HALVE)
         return a->planes * a->out_h * vkr_groups((uint64_t)a->out_w * (a->channels / 4), POOL_RUN);
+    if (choice == PLANES)
+        return a->planes * vkr_groups((uint64_t)a->in_h * a->in_w * (a->channels / 4), POOL_RUN);
     return is_vec(choice) ? vkr_groups(a->count / 4, POOL_LANES) : vkr_groups(a->count, POOL_LOCAL);
 }
 
@@ -108,7 +121,8 @@ static vks_status lower_pool(struct vkr_lower *lower, const void *params, struct
     };
     struct vkr_dispatch dispatch = { .shader = choices[chosen].shader, .variant = choices[chosen].variant,
                                      .bind = { in[0], out }, .bind_count = 2, .writes = 1u << 1,
-                                     .texels = is_vec(chosen), .images = chosen == HALVE, .args = &args, .args_size = sizeof args };
+                                     .texels = is_vec(chosen), .images = chosen == HALVE || chosen == PLANES,
+                                     .args = &args, .args_size = sizeof args };
     vkr_spread(vkr_lower_target(lower), workgroups(&args, chosen), dispatch.groups);
     return vkr_emit(lower, &dispatch);
 }

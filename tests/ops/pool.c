@@ -80,6 +80,9 @@ static const struct op_case cases[] = {
     CASE("average global", 42, MEAN(ALL(0), ALL(0), ALL(0)), 2, 6, 7, 5),
     CASE("average global of 20 channels", 697, MEAN(ALL(0), ALL(0), ALL(0)), 1, 41, 17, 20),
     CASE("average 3x3x3 padded", 27, MEAN(ALL(3), ALL(1), ALL(1)), 1, 5, 6, 7, 4),
+    CASE("average over planes", 5, MEAN(LIST(0, 1, 1), ALL(0), ALL(0)), 3, 5, 7, 9, 12),
+    CASE("average over planes longer than a run", 3, MEAN(LIST(3, 1, 1), LIST(2, 1, 1), ALL(0)), 2, 8, 17, 41, 16),
+    CASE("average over planes of 3 channels", 4, MEAN(LIST(2, 1, 1), LIST(1, 1, 1), ALL(0)), 1, 5, 5, 3, 3),
     CASE("average global in 3-D", 210, MEAN(ALL(0), ALL(0), ALL(0)), 2, 5, 6, 7, 3),
     { .name = "SAM-Med2D adapter", .params = MEAN(ALL(0), ALL(0), ALL(0)),
       .in = { { .desc = { VKR_F32, 4, { 1, 16, 16, 768 } } } }, .count = 1, .reduction = 256, .slow = true },
@@ -104,6 +107,7 @@ static const struct op_rejection rejections[] = {
 static const struct vkr_choice choices[] = {
     { "pool_halve_vec", "max", VKR_CAP_VEC8, true, NULL },
     { "pool", "max_vec", VKR_CAP_VEC8, true, NULL },
+    { "pool_planes_vec", "average", VKR_CAP_VEC8, true, NULL },
     { "pool", "average_vec", VKR_CAP_VEC8, true, NULL },
     { "pool", "max", 0, false, NULL },
     { "pool", "average", 0, false, NULL },
