@@ -9,7 +9,8 @@
 #define MATMUL_DEPTH 16
 
 /* vec family: a workgroup of eight lanes makes MATMUL_VEC_ROWS (wide: MATMUL_WIDE_ROWS) x MATMUL_PANEL outputs. Wide takes
- * K by eight; its workgroups are (row tiles of a block, panels, batch * blocks).
+ * K by eight; its workgroups are (row tiles of a block, panels, batch * blocks). Its cells variants take the rows by
+ * 2 x 2 cells and store the maximum of each.
  * Weight panels: [batch][ceil(N / 32)][ceil4(K) + 4][32]; the four extra rows hold the bias as a sum of two values (so
  * that 16-bit panels keep its precision), then zeros. Row panels: [batch][ceil(M / 8)][ceil4(K) / 4][8] vec4. */
 #define MATMUL_VEC_ROWS 16
@@ -28,6 +29,7 @@ struct matmul_args {
     uint flags;             /* 1: bias, 2: residual, 4: x is in row panels (vec), 8: y too (vec) */
     uint zero;              /* 0, and the compiler must not know it (vec) */
     uint blocks;            /* blocks of rows (wide) */
+    uint cells_w;           /* cells in a row of the grid (wide_cells) */
 };
 VKR_ARGS_FIT(matmul_args)
 

@@ -19,9 +19,13 @@
 //! variant wide_half WIDE=1 HALF=1 needs=vec8
 //! variant wide_half_gelu WIDE=1 HALF=1 ACT=2 needs=vec8
 //! variant wide_half_relu WIDE=1 HALF=1 ACT=1 needs=vec8
+//! variant wide_cells WIDE=1 CELLS=1 needs=vec8
+//! variant wide_half_cells WIDE=1 HALF=1 CELLS=1 needs=vec8
+#define VEC
 #include "matmul.h"
 #include "rows16.glsl"
 #include "act.glsl"
+#include "divide.glsl"
 layout(local_size_x = 8) in;
 layout(push_constant) uniform Args { matmul_args a; };
 // x: rows [M][K/4] or panels; w: panels, 16-bit ones in wide_half only (vec takes both kinds)
@@ -79,8 +83,16 @@ void main()
     bool packed = (flags & 4u) != 0u;
     int step = packed ? 8 : 1;
     // Rows and panels beyond the last repeat it; they are not stored.
+#ifdef CELLS
+    // Four rows of x after each other are a cell: of its left and right, upper and lower.
+#define START(b) uint in##b = min(m0 + uint(b) * 8u + lane, m - 1u); \
+    uvec2 cell##b = div_mod(in##b / 4u, a.cells_w); \
+    uint row##b = (cell##b.x * 2u + (in##b & 2u) / 2u) * a.cells_w * 2u + cell##b.y * 2u + (in##b & 1u); \
+    int at_x##b = int(packed ? row##b / 8u * k4 * 8u + row##b % 8u : row##b * k4);
+#else
 #define START(b) int at_x##b = int(batch * a.x_batch + (packed ? min(m0 / 8u + uint(b), (m - 1u) / 8u) * k4 * 8u + lane \
                                                                : min(m0 + uint(b) * 8u + lane, m - 1u) * k4));
+#endif
     EACH_BLOCK(START)
 #define DECLARE(i, b, r) vec4 c##i = vec4(0.0);
     EACH_ROW(DECLARE)
@@ -110,6 +122,21 @@ void main()
 #endif
     vec4 bias = LOAD_W(at_w) + LOAD_W(at_w + 8);
     uint column = panel * MATMUL_PANEL + lane * 4u, left = column < n ? n - column : 0u;
+#ifdef CELLS
+    if (left == 0u)
+        return;
+    uint first = m0 / 4u, cells = m / 4u, at_y = first * (n / 4u) + column / 4u;
+#define CELL(i, c0, c1, c2, c3) if (first + uint(i) < cells) \
+        y4[at_y + uint(i) * (n / 4u)] = max(max(c0, c1), max(c2, c3)) + bias;
+    CELL(0, c0, c1, c2, c3)
+    CELL(1, c4, c5, c6, c7)
+    CELL(2, c8, c9, c10, c11)
+    CELL(3, c12, c13, c14, c15)
+    CELL(4, c16, c17, c18, c19)
+    CELL(5, c20, c21, c22, c23)
+    CELL(6, c24, c25, c26, c27)
+    CELL(7, c28, c29, c30, c31)
+#else
     uint n4 = n / 4u, from = (batch * m + m0) * n4 + column / 4u;
 #define FINISH(i, b, r) c##i = ACTIVATE(c##i + bias);
     EACH_ROW(FINISH)
@@ -137,4 +164,5 @@ void main()
     uint to = panels ? (batch * ((m + 7u) / 8u) + m0 / 8u) * block + column / 4u * 8u : from;
 #define STORE(i, b, r) if (m0 + uint(i) < last) y4[to + uint(b) * block + uint(r) * row] = c##i;
     EACH_ROW(STORE)
+#endif
 }

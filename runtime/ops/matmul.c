@@ -4,6 +4,7 @@
 #include "ops.h"
 
 #include "matmul.h"
+#include "matmul_cells.h"
 #include "matmul_tiles.h"
 #include "row_panels.h"
 
@@ -23,6 +24,7 @@ struct params {
     uint32_t half;                      /* MULTIPLY: w is f16 */
     uint32_t padded;                    /* PACK_HALF: rows written per batch */
     uint32_t packs_rows;                /* MULTIPLY: y is to be in row panels */
+    uint32_t grid_w;                    /* MULTIPLY: y is of each 2 x 2 cell of a grid this wide; 0: of each row */
 };
 
 static uint32_t depth_of(uint32_t k)
@@ -52,6 +54,8 @@ static vks_status infer(const void *params, const struct vkr_desc *in, uint32_t 
         *out = (struct vkr_desc){ VKR_F16, 3, { p->batch, p->padded, half_row(p->k) } };
     } else if (p->kind == PACK_ROWS || p->packs_rows) {
         *out = vkr_f32(5, p->batch, vkr_groups(p->m, 8), depth_of(p->kind == PACK_ROWS ? p->k : p->n) / 4, 8, 4);
+    } else if (p->grid_w) {
+        *out = vkr_f32(2, p->m / 4, p->n);
     } else {
         *out = p->batch > 1 || p->w_batch ? vkr_f32(3, p->batch, p->m, p->n) : vkr_f32(2, p->m, p->n);
     }
@@ -204,6 +208,7 @@ static vks_status lower_vec(struct vkr_lower *l, const struct params *p, struct 
     enum { ROWS_8, ROWS_16, ROWS_32, ROWS_32_HALF };
     static const char *const variants[][3] = { { "few", "few_relu", "few_gelu" }, { "vec", "vec_relu", "vec_gelu" },
         { "wide", "wide_relu", "wide_gelu" }, { "wide_half", "wide_half_relu", "wide_half_gelu" } };
+    static const char *const cells[] = { [ROWS_32] = "wide_cells", [ROWS_32_HALF] = "wide_half_cells" };
     const struct vkr_caps *caps = &vkr_lower_target(l)->caps;
     uint32_t k4 = depth_of(p->k) / 4, count = vkr_groups(p->m, MATMUL_VEC_ROWS), blocks = 1;
     bool wide = is_wide(p), half = in[1]->desc.dtype == VKR_F16;
@@ -218,8 +223,10 @@ static vks_status lower_vec(struct vkr_lower *l, const struct params *p, struct 
     struct matmul_args args = { .m = p->m, .n = p->n, .k = p->k, .act = (uint32_t)p->act,
         .x_batch = p->rows_packed ? vkr_groups(p->m, 8) * 8 * k4 : p->m * k4,
         .w_batch = p->w_batch ? (uint32_t)(panel_elements(p->n, p->k) / 4) : 0,
-        .flags = (in[3] ? 2u : 0u) | (p->rows_packed ? 4u : 0u) | (p->packs_rows ? 8u : 0u), .blocks = blocks };
-    return vkr_emit(l, &(struct vkr_dispatch){ .shader = "matmul_vec", .variant = variants[kind][p->act],
+        .flags = (in[3] ? 2u : 0u) | (p->rows_packed ? 4u : 0u) | (p->packs_rows ? 8u : 0u), .blocks = blocks,
+        .cells_w = p->grid_w / 2 };
+    return vkr_emit(l, &(struct vkr_dispatch){ .shader = "matmul_vec",
+        .variant = p->grid_w ? cells[kind] : variants[kind][p->act],
         .images = !wide ? 0u : half ? 1u : 3u,
         .bind = { in[0], in[1], in[3] ? in[3] : in[0], out, out }, .bind_count = 5, .writes = 3u << 3, .texels = 7u,
         .args = &args, .args_size = sizeof args,
@@ -300,7 +307,7 @@ static double cost(const void *params, const struct vkr_desc *in, uint32_t count
     const struct params *p = params;
     (void)in;
     (void)count;
-    return p->kind == MULTIPLY ? 2.0 * (double)p->k * (double)vkr_numel(out) : 0;
+    return p->kind == MULTIPLY ? 2.0 * (double)p->k * (double)vkr_numel(out) * (p->grid_w ? 4 : 1) : 0;
 }
 
 const struct vkr_op vkr_op_matmul = { "matmul", sizeof(struct params), infer, lower, cost };
@@ -324,10 +331,27 @@ static struct vkr_tensor *made_in_panels(struct vkr_graph *g, const struct param
     if (op != &vkr_op_matmul)
         return NULL;
     struct params twin = *(const struct params *)params;
-    if (twin.kind != MULTIPLY || twin.choice != VEC || twin.batch != 1)
+    if (twin.kind != MULTIPLY || twin.choice != VEC || twin.batch != 1 || twin.grid_w)
         return NULL;
     twin.packs_rows = 1;
     return vkr_graph_twin(g, x, &twin);
+}
+
+struct vkr_tensor *matmul_of_cells(struct vkr_graph *g, struct vkr_tensor *x)
+{
+    const void *params;
+    struct vkr_desc input, y = x->desc;
+    if (vkr_graph_producer(g, x, &params, &input) != &vkr_op_matmul || y.rank < 3)
+        return NULL;
+    struct params twin = *(const struct params *)params;
+    uint32_t *height = &y.dim[y.rank - 3], *width = &y.dim[y.rank - 2];
+    if (twin.kind != MULTIPLY || twin.choice != VEC || !is_wide(&twin) || twin.batch != 1 || twin.w_batch ||
+        twin.packs_rows || twin.grid_w || twin.act != VKR_ACT_NONE || vkr_graph_operand(g, x, 3) || vkr_last(&y) != twin.n || *height % 2 || *width % 2)
+        return NULL;
+    twin.grid_w = *width;
+    *height /= 2;
+    *width /= 2;
+    return vkr_reshape(g, vkr_graph_twin(g, x, &twin), y);
 }
 
 static struct vkr_tensor *build_vec(struct vkr_graph *g, struct params *p, struct vkr_tensor *x, struct vkr_tensor *w,

@@ -1,4 +1,5 @@
 /* pool.c: maximum and average over windows; padding never counts. */
+#include "matmul_cells.h"
 #include "pool.h"
 
 #include "graph/op.h"
@@ -147,5 +148,10 @@ struct vkr_tensor *vkr_pool(struct vkr_graph *g, struct vkr_tensor *x, const str
         p.stride[i] = !used ? 1 : params->stride[i] ? params->stride[i] : p.window[i];
         p.pad[i] = used ? params->pad[i] : 0;
     }
+    const bool cells = p.kind == VKR_POOL_MAX && p.window[0] == 1 && p.window[1] == 2 && p.window[2] == 2 &&
+                       p.stride[0] == 1 && p.stride[1] == 2 && p.stride[2] == 2 && !p.pad[0] && !p.pad[1] && !p.pad[2];
+    struct vkr_tensor *made = cells ? matmul_of_cells(g, x) : NULL;
+    if (made)
+        return made;
     return vkr_graph_node(g, &vkr_op_pool, &p, &x, 1);
 }
