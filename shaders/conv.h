@@ -10,6 +10,7 @@
 #define CONV_STEP 16                /* conv: terms of the sum per step */
 #define CONV_LANES 8                /* conv_vec, conv_depthwise_vec, conv_patches: one subgroup */
 #define CONV_ROWS 16                /* conv_vec: positions per workgroup */
+#define CONV_WIDE_ROWS 32           /* the same in its wide variants, which take channels by eight */
 #define CONV_PANEL 32               /* conv_vec: outputs per weight panel */
 #define CONV_RUN 4                  /* conv_depthwise_vec: neighbours in a row per invocation */
 

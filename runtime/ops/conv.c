@@ -249,6 +249,15 @@ static bool three(const void *shape)
     {                                                                          \
         return (condition);                                                    \
     }
+/* Wide tiles pay when there are several of them. */
+static bool fits_wide_tile(const void *shape, const struct vkr_target *target)
+{
+    const struct candidate *c = shape;
+    return vkr_last(c->x) % 8 == 0 && positions(c->shape, c->x) >= 2 * CONV_WIDE_ROWS && fits_panels(shape, target);
+}
+
+FITS(wide, !gelu(shape) && fits_wide_tile(shape, target))
+FITS(wide_gelu, gelu(shape) && fits_wide_tile(shape, target))
 FITS(vec, !gelu(shape) && fits_panels(shape, target))
 FITS(vec_gelu, gelu(shape) && fits_panels(shape, target))
 FITS(three, !gelu(shape) && three(shape) && fits_depthwise(shape, target))
@@ -264,10 +273,12 @@ static bool fits_tile(const void *shape, const struct vkr_target *target)
     return c->shape->outputs / c->shape->groups >= 16;
 }
 
-enum { PATCHES, VEC, VEC_GELU, DEPTHWISE, DEPTHWISE_LAST = DEPTHWISE + 3, TILE, DIRECT, CHOICES };
+enum { PATCHES, WIDE, WIDE_GELU, VEC, VEC_GELU, DEPTHWISE, DEPTHWISE_LAST = DEPTHWISE + 3, TILE, DIRECT, CHOICES };
 
 static const struct vkr_choice choices[2][CHOICES] = {
     { { "conv_patches", "f32", VKR_CAP_VEC8, true, fits_patches },
+      { "conv_vec", "wide", VKR_CAP_VEC8, true, fits_wide },
+      { "conv_vec", "wide_gelu", VKR_CAP_VEC8, true, fits_wide_gelu },
       { "conv_vec", "f32", VKR_CAP_VEC8, true, fits_vec },
       { "conv_vec", "f32_gelu", VKR_CAP_VEC8, true, fits_vec_gelu },
       { "conv_depthwise_vec", "f32_3", VKR_CAP_VEC8, true, fits_three },
@@ -277,6 +288,8 @@ static const struct vkr_choice choices[2][CHOICES] = {
       { "conv", "f32", 0, false, fits_tile },
       { "conv_direct", "f32", 0, false, NULL } },
     { { "conv_patches", "f32", VKR_CAP_VEC8, true, fits_patches },
+      { "conv_vec", "wide_half", VKR_CAP_VEC8 | VKR_CAP_F16, true, fits_wide },
+      { "conv_vec", "wide_half_gelu", VKR_CAP_VEC8 | VKR_CAP_F16, true, fits_wide_gelu },
       { "conv_vec", "f16", VKR_CAP_VEC8 | VKR_CAP_F16, true, fits_vec },
       { "conv_vec", "f16_gelu", VKR_CAP_VEC8 | VKR_CAP_F16, true, fits_vec_gelu },
       { "conv_depthwise_vec", "f16_3", VKR_CAP_VEC8 | VKR_CAP_F16, true, fits_three },
@@ -287,9 +300,14 @@ static const struct vkr_choice choices[2][CHOICES] = {
       { "conv_direct", "f16", VKR_CAP_F16, false, NULL } },
 };
 
+static bool is_wide(uint32_t choice)
+{
+    return choice == WIDE || choice == WIDE_GELU;
+}
+
 static bool uses_panels(uint32_t choice)
 {
-    return choice == VEC || choice == VEC_GELU;
+    return is_wide(choice) || choice == VEC || choice == VEC_GELU;
 }
 
 /* ---- rows filled up with zeros: the operand of a kernel, or weights --------------------------------------------------- */
@@ -385,7 +403,7 @@ static vks_status pad_channels(struct vkr_lower *lower, const struct vkr_tensor 
 static uint64_t workgroups(const struct conv_args *a, uint32_t choice)
 {
     if (uses_panels(choice))
-        return (uint64_t)vkr_groups(a->pixels, CONV_ROWS) * vkr_groups(a->outputs, CONV_PANEL);
+        return (uint64_t)vkr_groups(a->pixels, is_wide(choice) ? CONV_WIDE_ROWS : CONV_ROWS) * vkr_groups(a->outputs, CONV_PANEL);
     if (choice <= DEPTHWISE_LAST)
         return vkr_groups((uint64_t)(a->pixels / a->out_w) * vkr_groups(a->out_w, CONV_RUN) * (a->channels / 4),
                           CONV_LANES);
@@ -409,6 +427,7 @@ static vks_status lower_conv(struct vkr_lower *lower, const void *params, struct
     struct vkr_dispatch dispatch = { .shader = choice->shader, .variant = choice->variant,
                                      .bind = { x, in[1], in[2] ? in[2] : in[0], out }, .bind_count = 4,
                                      .writes = 1u << 3, .texels = texels,
+                                     .images = !is_wide(p->choice) ? 0u : in[1]->desc.dtype == VKR_F16 ? 1u : 3u,
                                      .args = &args, .args_size = sizeof args };
     vkr_spread(vkr_lower_target(lower), workgroups(&args, p->choice), dispatch.groups);
     return vkr_emit(lower, &dispatch);
