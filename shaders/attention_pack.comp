@@ -54,33 +54,38 @@ place place_of(uint position)
     return place(int(row * a.row4 + a.at4 + gl_WorkGroupID.y * a.dim4), token < tokens, inside);
 }
 
+// What the token at a place has there.
 vec4 load(place from, int c)
 {
     vec4 v = texelFetch(x, from.at + c);
-#ifdef WINDOW
-    vec4 beyond = texelFetch(fill, int(a.at4 + gl_WorkGroupID.y * a.dim4) + c);
-    v = from.inside ? v : a.fill == 1u ? beyond : vec4(0.0);
-#endif
     return from.real ? v : vec4(0.0);
 }
+
+#ifdef WINDOW
+// The same where a token may be beyond the grid.
+vec4 load_or_fill(place from, int c)
+{
+    vec4 v = load(from, c), beyond = texelFetch(fill, int(a.at4 + gl_WorkGroupID.y * a.dim4) + c);
+    return from.inside || !from.real ? v : a.fill == 1u ? beyond : vec4(0.0);
+}
+#endif
 
 void main()
 {
     uint lane = gl_LocalInvocationID.x, block = gl_WorkGroupID.x, which = gl_WorkGroupID.z * a.heads + gl_WorkGroupID.y;
-    int dim4 = int(a.dim4);
+    int dim4 = int(a.dim4), c = 0;
 #if defined(KEYS)
     // four positions and four channels at a time
     uint position = block * 32u + lane * 4u;
     place p0 = place_of(position), p1 = place_of(position + 1u), p2 = place_of(position + 2u), p3 = place_of(position + 3u);
     uint to = (which * (a.positions / 32u) + block) * a.dim4 * 32u + lane;
-    for (int c = 0; c < dim4; c++) {
-        mat4 t = transpose(mat4(load(p0, c), load(p1, c), load(p2, c), load(p3, c)));
-        p[to] = t[0];
-        p[to + 8u] = t[1];
-        p[to + 16u] = t[2];
-        p[to + 24u] = t[3];
-        to += 32u;
-    }
+#define PACK(LOAD) { \
+        mat4 t = transpose(mat4(LOAD(p0, c), LOAD(p1, c), LOAD(p2, c), LOAD(p3, c))); \
+        p[to] = t[0]; \
+        p[to + 8u] = t[1]; \
+        p[to + 16u] = t[2]; \
+        p[to + 24u] = t[3]; \
+        to += 32u; }
 #else
     uint position = block * 8u + lane;
     place from = place_of(position);
@@ -89,9 +94,20 @@ void main()
 #else
     uint to = (which * a.positions + position) * a.dim4, step = 1u;
 #endif
-    for (int c = 0; c < dim4; c++) {
-        p[to] = load(from, c);
-        to += step;
-    }
+#define PACK(LOAD) { \
+        p[to] = LOAD(from, c); \
+        to += step; }
+#endif
+#ifdef WINDOW
+    // whole windows, which most are, do without the fill: it would be half of what they read
+    window_part part = window_part_of(gl_WorkGroupID.z, uvec2(a.window), uvec2(a.image_h, a.image_w));
+    int whole = a.inside == 1u || part.extent == uvec2(a.window) ? dim4 : 0;
+    for (; c < whole; c++)
+        PACK(load)
+    for (; c < dim4; c++)
+        PACK(load_or_fill)
+#else
+    for (; c < dim4; c++)
+        PACK(load)
 #endif
 }
