@@ -21,8 +21,8 @@ medsam     synthetic:medsam        470.9  93.7   1024  b     vit_b       Apache-
 mobile_sam synthetic:mobile_sam    37.4   9.8    1024  pbm   tiny_vit_5m Apache-2.0
 lite_medsam synthetic:lite_medsam  36.2   9.8    256   b     tiny_vit_5m Apache-2.0
 sam_med2d  synthetic:sam_med2d     35.9   271.2  256   pbm   vit_b       Apache-2.0
-medsam2    synthetic:medsam2       28.9   39.0   512   pbm+  hiera_t     research
-sam2       synthetic:sam2_hiera_t  143.5  39.0   1024  pbm+  hiera_t     Apache-2.0
+medsam2    synthetic:medsam2       28.2   39.0   512   pbm+  hiera_t     research
+sam2       synthetic:sam2_hiera_t  140.7  39.0   1024  pbm+  hiera_t     Apache-2.0
 universeg  synthetic:universeg     20.6   1.2    128   s     v1          OpenRAIL
 meshnet    synthetic:meshnet       444.0  0.0    256   v     10.layers   MIT
 '
