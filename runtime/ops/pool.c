@@ -76,7 +76,8 @@ static bool fits_planes(const void *shape, const struct vkr_target *target)
     bool flat = !p->pad[0];
     for (uint32_t i = 1; i < 3; i++)
         flat = flat && p->window[i] == 1 && p->stride[i] == 1 && !p->pad[i];
-    return flat && p->window[0] < 65536 && fits_average_vec(shape, target);     /* llvmpipe leaves a loop after 65535 rounds */
+    /* llvmpipe leaves all loops of an invocation after 65535 rounds together */
+    return flat && POOL_RUN / POOL_LANES * ((uint64_t)p->window[0] + 1) < 65535 && fits_average_vec(shape, target);
 }
 
 enum { HALVE, MAX_VEC, MAX, PLANES, AVERAGE_VEC, AVERAGE, CHOICES };

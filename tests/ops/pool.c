@@ -82,6 +82,7 @@ static const struct op_case cases[] = {
     CASE("average 3x3x3 padded", 27, MEAN(ALL(3), ALL(1), ALL(1)), 1, 5, 6, 7, 4),
     CASE("average over planes", 5, MEAN(LIST(0, 1, 1), ALL(0), ALL(0)), 3, 5, 7, 9, 12),
     CASE("average over planes longer than a run", 3, MEAN(LIST(3, 1, 1), LIST(2, 1, 1), ALL(0)), 2, 8, 17, 41, 16),
+    CASE("average over many planes longer than a run", 257, MEAN(LIST(0, 1, 1), ALL(0), ALL(0)), 1, 257, 16, 16, 32),
     CASE("average over planes of 3 channels", 4, MEAN(LIST(2, 1, 1), LIST(1, 1, 1), ALL(0)), 1, 5, 5, 3, 3),
     CASE("average global in 3-D", 210, MEAN(ALL(0), ALL(0), ALL(0)), 2, 5, 6, 7, 3),
     { .name = "SAM-Med2D adapter", .params = MEAN(ALL(0), ALL(0), ALL(0)),
