@@ -12,7 +12,8 @@
 #define CONV_ROWS 16                /* conv_vec: positions per workgroup */
 #define CONV_WIDE_ROWS 32           /* the same in its wide variants, which take channels by eight */
 #define CONV_PANEL 32               /* conv_vec: outputs per weight panel */
-#define CONV_RUN 4                  /* conv_depthwise_vec: neighbours in a row per invocation */
+#define CONV_RUN 4                  /* conv_depthwise_vec: neighbours in a row at a time */
+#define CONV_ROW_PART 32            /* conv_depthwise_vec: positions of a row per invocation */
 
 struct conv_args {
     uint pixels;                    /* output positions: batch * out_d * out_h * out_w */

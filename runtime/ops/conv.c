@@ -182,6 +182,9 @@ static void result_space(const struct conv_shape *shape, const struct vkr_desc *
 
 struct candidate { const struct conv_shape *shape; const struct vkr_desc *x; };
 
+/* llvmpipe leaves all loops of an invocation after this many rounds together, without a word. */
+enum { MOST_ROUNDS = 65534 };
+
 static uint32_t padded_channels(uint32_t channels)
 {
     return (channels + 3) / 4 * 4;
@@ -193,8 +196,9 @@ static bool fits_panels(const void *shape, const struct vkr_target *target)
     uint64_t channels = padded_channels(vkr_last(c->x));
     uint64_t weights = channels * conv_taps(c->shape) * vkr_groups(c->shape->outputs, CONV_PANEL) * CONV_PANEL;
     uint64_t texels = vkr_rows(c->x) * channels / 4;
-    return c->shape->groups == 1 && texels <= target->caps.max_texels && weights / 4 <= target->caps.max_texels &&
-           texels < 1u << 29 && weights < 1u << 31;
+    return c->shape->groups == 1 && conv_taps(c->shape) * (channels / 4 + 1) <= MOST_ROUNDS &&
+           texels <= target->caps.max_texels && weights / 4 <= target->caps.max_texels && texels < 1u << 29 &&
+           weights < 1u << 31;
 }
 
 /* A patch's terms as a row of the matrix that matmul_vec reads by eights. */
@@ -211,7 +215,7 @@ static uint64_t positions(const struct conv_shape *shape, const struct vkr_desc 
 }
 
 /* Few channels, no whole fours, would be padded, and conv_vec spends its time between taps: a matrix of patches pays for
- * being written and read. The limits are those of the matmul; and llvmpipe leaves a loop after 65535 rounds. */
+ * being written and read. The limits are those of the matmul. */
 static bool fits_patches(const void *shape, const struct vkr_target *target)
 {
     const struct candidate *c = shape;
@@ -221,7 +225,7 @@ static bool fits_patches(const void *shape, const struct vkr_target *target)
     const bool forced = vkr_options_forced(&target->options, "conv") != NULL;
     return c->shape->groups == 1 && c->shape->act != VKR_ACT_LEAKY_RELU && vkr_numel(c->x) % 4 == 0 &&
            vkr_numel(c->x) / 4 <= caps->max_texels && elements / 4 <= caps->max_texels && elements * 4 <= caps->max_binding &&
-           pixels / 16 < caps->max_groups[0] && longest < 65536 &&
+           pixels / 16 < caps->max_groups[0] && longest <= MOST_ROUNDS &&
            (forced || (channels % 4 != 0 && channels < 16));
 }
 
@@ -230,6 +234,7 @@ static bool fits_depthwise(const void *shape, const struct vkr_target *target)
     const struct candidate *c = shape;
     uint32_t channels = vkr_last(c->x);
     return c->shape->groups == channels && c->shape->outputs == channels && channels % 4 == 0 &&
+           CONV_ROW_PART / CONV_RUN * (2ull * conv_taps(c->shape) + 1) <= MOST_ROUNDS &&
            vkr_numel(c->x) / 4 <= target->caps.max_texels;
 }
 
@@ -405,12 +410,20 @@ static uint64_t workgroups(const struct conv_args *a, uint32_t choice)
     if (uses_panels(choice))
         return (uint64_t)vkr_groups(a->pixels, is_wide(choice) ? CONV_WIDE_ROWS : CONV_ROWS) * vkr_groups(a->outputs, CONV_PANEL);
     if (choice <= DEPTHWISE_LAST)
-        return vkr_groups((uint64_t)(a->pixels / a->out_w) * vkr_groups(a->out_w, CONV_RUN) * (a->channels / 4),
+        return vkr_groups((uint64_t)(a->pixels / a->out_w) * vkr_groups(a->out_w, CONV_ROW_PART) * (a->channels / 4),
                           CONV_LANES);
     if (choice == TILE)
         return (uint64_t)vkr_groups(a->pixels, CONV_TILE) * vkr_groups(a->group_outputs, CONV_TILE) *
                (a->channels / a->group_channels);
     return vkr_groups((uint64_t)a->pixels * a->outputs, CONV_LOCAL);
+}
+
+/* Of the texels, those read as images: x, and w where it is f32. */
+static uint32_t images_of(uint32_t choice, const struct vkr_desc *w)
+{
+    if (is_wide(choice))
+        return w->dtype == VKR_F16 ? 1 : 3;
+    return choice >= DEPTHWISE && choice <= DEPTHWISE_LAST ? 1 : 0;
 }
 
 static vks_status lower_conv(struct vkr_lower *lower, const void *params, struct vkr_tensor *const *in, uint32_t count,
@@ -427,7 +440,7 @@ static vks_status lower_conv(struct vkr_lower *lower, const void *params, struct
     struct vkr_dispatch dispatch = { .shader = choice->shader, .variant = choice->variant,
                                      .bind = { x, in[1], in[2] ? in[2] : in[0], out }, .bind_count = 4,
                                      .writes = 1u << 3, .texels = texels,
-                                     .images = !is_wide(p->choice) ? 0u : in[1]->desc.dtype == VKR_F16 ? 1u : 3u,
+                                     .images = images_of(p->choice, &in[1]->desc),
                                      .args = &args, .args_size = sizeof args };
     vkr_spread(vkr_lower_target(lower), workgroups(&args, p->choice), dispatch.groups);
     return vkr_emit(lower, &dispatch);
