@@ -32,6 +32,20 @@ bool conv_is_tiling(const struct conv_shape *shape)
     return shape->groups == 1;
 }
 
+void conv_result_space(const struct conv_shape *shape, const struct vkr_desc *x, uint32_t space[3])
+{
+    conv_space(x, space);
+    for (uint32_t i = 0; i < 3; i++)
+        space[i] = (space[i] + 2 * shape->pad[i] - shape->dilation[i] * (shape->kernel[i] - 1) - 1) / shape->stride[i] + 1;
+}
+
+uint64_t conv_positions(const struct conv_shape *shape, const struct vkr_desc *x)
+{
+    uint32_t space[3];
+    conv_result_space(shape, x, space);
+    return (uint64_t)x->dim[0] * space[0] * space[1] * space[2];
+}
+
 static vks_status check_operands(const char *op, bool transposed, const struct vkr_desc *x, const struct vkr_desc *w,
                                  const struct vkr_desc *bias, struct conv_shape *shape)
 {
@@ -126,6 +140,16 @@ struct vkr_tensor *conv_swap(struct vkr_graph *g, struct vkr_tensor *x, uint64_t
     return vkr_permute(g, vkr_reshape(g, x, split), (uint32_t[]){ 0, 2, 1, 3 });
 }
 
+struct vkr_tensor *conv_patch_weight(struct vkr_graph *g, struct vkr_tensor *w, const struct conv_shape *shape)
+{
+    uint32_t channels = w->desc.dim[1], taps = conv_taps(shape);
+    struct vkr_desc flat = { w->desc.dtype, 3, { shape->outputs, channels, taps } };
+    struct vkr_desc matrix = { w->desc.dtype, 2, { shape->outputs, taps * channels } };
+    if (channels > 1 && taps > 1)
+        w = vkr_permute(g, vkr_reshape(g, w, flat), (uint32_t[]){ 0, 2, 1 });
+    return vkr_reshape(g, w, matrix);
+}
+
 struct vkr_tensor *conv_matmul(struct vkr_graph *g, struct vkr_tensor *x, struct vkr_tensor *w, struct vkr_tensor *bias,
                                uint32_t act)
 {
@@ -172,14 +196,6 @@ struct vkr_call conv_call(const char *op, bool transposed, const struct conv_sha
 
 /* ---- choice of kernel ------------------------------------------------------------------------------------------ */
 
-/* d, h, w of the result. */
-static void result_space(const struct conv_shape *shape, const struct vkr_desc *x, uint32_t space[3])
-{
-    conv_space(x, space);
-    for (uint32_t i = 0; i < 3; i++)
-        space[i] = (space[i] + 2 * shape->pad[i] - shape->dilation[i] * (shape->kernel[i] - 1) - 1) / shape->stride[i] + 1;
-}
-
 struct candidate { const struct conv_shape *shape; const struct vkr_desc *x; };
 
 /* llvmpipe leaves all loops of an invocation after this many rounds together, without a word. */
@@ -201,26 +217,13 @@ static bool fits_panels(const void *shape, const struct vkr_target *target)
            weights < 1u << 31;
 }
 
-/* A patch's terms as a row of the matrix that matmul_vec reads by eights. */
-static uint64_t patch_row(const struct conv_shape *shape, const struct vkr_desc *x)
-{
-    return ((uint64_t)conv_taps(shape) * vkr_last(x) + 7) / 8 * 8;
-}
-
-static uint64_t positions(const struct conv_shape *shape, const struct vkr_desc *x)
-{
-    uint32_t space[3];
-    result_space(shape, x, space);
-    return (uint64_t)x->dim[0] * space[0] * space[1] * space[2];
-}
-
 /* Few channels, no whole fours, would be padded, and conv_vec spends its time between taps: a matrix of patches pays for
  * being written and read. The limits are those of the matmul. */
 static bool fits_patches(const void *shape, const struct vkr_target *target)
 {
     const struct candidate *c = shape;
     const struct vkr_caps *caps = &target->caps;
-    uint64_t pixels = positions(c->shape, c->x), elements = (pixels + 7) / 8 * 8 * patch_row(c->shape, c->x);
+    uint64_t pixels = conv_positions(c->shape, c->x), elements = (pixels + 7) / 8 * 8 * conv_patch_row(c->shape, c->x);
     const uint32_t channels = vkr_last(c->x), longest = c->x->dim[c->x->rank - 2] + 2 * c->shape->pad[2];
     const bool forced = vkr_options_forced(&target->options, "conv") != NULL;
     return c->shape->groups == 1 && c->shape->act != VKR_ACT_LEAKY_RELU && vkr_numel(c->x) % 4 == 0 &&
@@ -258,7 +261,7 @@ static bool three(const void *shape)
 static bool fits_wide_tile(const void *shape, const struct vkr_target *target)
 {
     const struct candidate *c = shape;
-    return vkr_last(c->x) % 8 == 0 && positions(c->shape, c->x) >= 2 * CONV_WIDE_ROWS && fits_panels(shape, target);
+    return vkr_last(c->x) % 8 == 0 && conv_positions(c->shape, c->x) >= 2 * CONV_WIDE_ROWS && fits_panels(shape, target);
 }
 
 FITS(wide, !gelu(shape) && fits_wide_tile(shape, target))
@@ -315,37 +318,6 @@ static bool uses_panels(uint32_t choice)
     return is_wide(choice) || choice == VEC || choice == VEC_GELU;
 }
 
-/* ---- rows filled up with zeros: the operand of a kernel, or weights --------------------------------------------------- */
-
-static vks_status emit_pad(struct vkr_lower *lower, const struct vkr_tensor *x, const struct vkr_tensor *y)
-{
-    struct conv_pad_args args = { y ? (uint32_t)vkr_numel(&y->desc) : 0, vkr_last(&x->desc), y ? vkr_last(&y->desc) : 1 };
-    struct vkr_dispatch dispatch = { .shader = "conv_pad", .variant = x->desc.dtype == VKR_F16 ? "f16" : "f32",
-                                     .bind = { x, y }, .bind_count = 2, .writes = 1u << 1, .args = &args,
-                                     .args_size = sizeof args };
-    vkr_spread(vkr_lower_target(lower), vkr_groups(args.count, CONV_LOCAL), dispatch.groups);
-    return vkr_emit(lower, &dispatch);
-}
-
-struct pad_params { uint32_t columns; };
-
-static vks_status pad_infer(const void *params, const struct vkr_desc *in, uint32_t count, struct vkr_desc *out)
-{
-    VKS_REQUIRE(count == 1, VKS_ERR_INTERNAL, "conv_pad takes rows");
-    *out = in[0];
-    out->dim[out->rank - 1] = ((const struct pad_params *)params)->columns;
-    return VKS_OK;
-}
-
-static vks_status pad_lower(struct vkr_lower *lower, const void *params, struct vkr_tensor *const *in, uint32_t count,
-                            struct vkr_tensor *out)
-{
-    (void)params, (void)count;
-    return emit_pad(lower, in[0], out);
-}
-
-static const struct vkr_op op_conv_pad = { "conv_pad", sizeof(struct pad_params), pad_infer, pad_lower, NULL };
-
 /* ---- conv_pack: the weight as panels of 32 outputs --------------------------------------------------------------- */
 
 struct pack_params { uint32_t padded; };
@@ -391,7 +363,7 @@ static vks_status infer(const void *params, const struct vkr_desc *in, uint32_t 
     const struct conv_shape *p = params;
     uint32_t space[3];
     VKS_REQUIRE(count == 3, VKS_ERR_INTERNAL, "conv takes x, w, bias");
-    result_space(p, &in[0], space);
+    conv_result_space(p, &in[0], space);
     *out = conv_result(&in[0], space, p->outputs);
     return VKS_OK;
 }
@@ -402,7 +374,7 @@ static vks_status pad_channels(struct vkr_lower *lower, const struct vkr_tensor 
     desc.dim[desc.rank - 1] = padded_channels(vkr_last(&desc));
     const struct vkr_tensor *from = *x;
     *x = vkr_scratch(lower, "padded", desc);
-    return emit_pad(lower, from, *x);
+    return conv_emit_pad(lower, from, *x);
 }
 
 static uint64_t workgroups(const struct conv_args *a, uint32_t choice)
@@ -455,17 +427,6 @@ static double cost(const void *params, const struct vkr_desc *in, uint32_t count
 
 const struct vkr_op vkr_op_conv = { "conv", sizeof(struct conv_shape), infer, lower_conv, cost };
 
-/* [O, C, taps..] -> [O, taps * C]: one row per output, ordered as a patch lies in memory. */
-static struct vkr_tensor *patch_weight(struct vkr_graph *g, struct vkr_tensor *w, const struct conv_shape *shape)
-{
-    uint32_t channels = w->desc.dim[1], taps = conv_taps(shape);
-    struct vkr_desc flat = { w->desc.dtype, 3, { shape->outputs, channels, taps } };
-    struct vkr_desc matrix = { w->desc.dtype, 2, { shape->outputs, taps * channels } };
-    if (channels > 1 && taps > 1)
-        w = vkr_permute(g, vkr_reshape(g, w, flat), (uint32_t[]){ 0, 2, 1 });
-    return vkr_reshape(g, w, matrix);
-}
-
 /* Patches that do not overlap: gather each into a row, then multiply. */
 static struct vkr_tensor *patches(struct vkr_graph *g, struct vkr_tensor *x, struct vkr_tensor *w,
                                   struct vkr_tensor *bias, const struct conv_shape *shape)
@@ -480,56 +441,8 @@ static struct vkr_tensor *patches(struct vkr_graph *g, struct vkr_tensor *x, str
     struct vkr_desc rows = vkr_f32(2, (uint32_t)vkr_rows(&result), conv_taps(shape) * channels);
     x = conv_swap(g, x, (uint64_t)batch * space[0] * out[1], k[1], out[2], run);
     x = conv_swap(g, x, (uint64_t)batch * out[0], k[0], (uint64_t)out[1] * out[2], run * k[1]);
-    struct vkr_tensor *y = conv_matmul(g, vkr_reshape(g, x, rows), patch_weight(g, w, shape), bias, shape->act);
+    struct vkr_tensor *y = conv_matmul(g, vkr_reshape(g, x, rows), conv_patch_weight(g, w, shape), bias, shape->act);
     return vkr_reshape(g, y, result);
-}
-
-/* ---- patches that overlap, in the cpu class --------------------------------------------------------------------------- */
-
-static vks_status gather_infer(const void *params, const struct vkr_desc *in, uint32_t count, struct vkr_desc *out)
-{
-    VKS_REQUIRE(count == 1, VKS_ERR_INTERNAL, "conv_patches takes x");
-    *out = vkr_f32(2, (uint32_t)positions(params, &in[0]), (uint32_t)patch_row(params, &in[0]));
-    return VKS_OK;
-}
-
-static vks_status gather_lower(struct vkr_lower *lower, const void *params, struct vkr_tensor *const *in, uint32_t count,
-                               struct vkr_tensor *out)
-{
-    const struct conv_shape *p = params;
-    const struct vkr_desc *x = &in[0]->desc;
-    uint32_t from[3], to[3];
-    (void)count;
-    conv_space(x, from);
-    result_space(p, x, to);
-    struct conv_patches_args args = {
-        .rows = x->dim[0] * to[0] * to[1], .terms = conv_taps(p) * vkr_last(x), .texels = vkr_last(&out->desc) / 4,
-        .channels = vkr_last(x), .in_d = from[0], .in_h = from[1], .in_w = from[2],
-        .out_d = to[0], .out_h = to[1], .out_w = to[2], .kernel_h = p->kernel[1], .kernel_w = p->kernel[2],
-        .stride_d = p->stride[0], .stride_h = p->stride[1], .stride_w = p->stride[2],
-        .pad_d = p->pad[0], .pad_h = p->pad[1], .pad_w = p->pad[2],
-        .dilation_d = p->dilation[0], .dilation_h = p->dilation[1], .dilation_w = p->dilation[2],
-    };
-    struct vkr_dispatch dispatch = { .shader = "conv_patches", .variant = "f32", .bind = { in[0], out }, .bind_count = 2,
-                                     .writes = 1u << 1, .texels = 1, .images = 1, .args = &args, .args_size = sizeof args };
-    vkr_spread(vkr_lower_target(lower), (uint64_t)args.rows * vkr_groups(args.texels, CONV_LANES), dispatch.groups);
-    return vkr_emit(lower, &dispatch);
-}
-
-static const struct vkr_op op_conv_patches = { "conv_patches", sizeof(struct conv_shape), gather_infer, gather_lower, NULL };
-
-static struct vkr_tensor *gathered(struct vkr_graph *g, struct vkr_tensor *x, struct vkr_tensor *w, struct vkr_tensor *bias,
-                                   const struct conv_shape *shape)
-{
-    struct pad_params row = { (uint32_t)patch_row(shape, &x->desc) };
-    uint32_t space[3];
-    result_space(shape, &x->desc, space);
-    struct vkr_desc result = conv_result(&x->desc, space, shape->outputs);
-    w = patch_weight(g, w, shape);
-    if (vkr_last(&w->desc) != row.columns)
-        w = vkr_graph_node(g, &op_conv_pad, &row, &w, 1);
-    struct vkr_tensor *rows = vkr_graph_node(g, &op_conv_patches, shape, &x, 1);
-    return vkr_reshape(g, conv_matmul(g, rows, w, bias, shape->act), result);
 }
 
 static bool divides(const struct conv_shape *shape, const struct vkr_desc *x)
@@ -566,7 +479,7 @@ struct vkr_tensor *vkr_conv(struct vkr_graph *g, struct vkr_tensor *x, struct vk
     if (status != VKS_OK)
         return vkr_graph_fail(g, status);
     if (shape.choice == PATCHES)
-        return gathered(g, x, w, bias, &shape);
+        return conv_gathered(g, x, w, bias, &shape);
     if (uses_panels(shape.choice))
         w = pack(g, w, &shape);
     else

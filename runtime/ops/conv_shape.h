@@ -1,4 +1,4 @@
-/* conv_shape.h: geometry that convolution and transposed convolution share. Implemented in conv.c. Entries 0 of a 2-D
+/* conv_shape.h: geometry that convolution and transposed convolution share. Implemented in conv.c, and conv_patches_vec.c. Entries 0 of a 2-D
  * convolution are those of a depth of one, so that one set of kernels serves both. */
 #ifndef CONV_SHAPE_H
 #define CONV_SHAPE_H
@@ -44,5 +44,24 @@ struct vkr_tensor *conv_swap(struct vkr_graph *g, struct vkr_tensor *x, uint64_t
 /* x · wᵀ + bias with an activation that matmul may not know. */
 struct vkr_tensor *conv_matmul(struct vkr_graph *g, struct vkr_tensor *x, struct vkr_tensor *w, struct vkr_tensor *bias,
                                uint32_t act);
+
+/* d, h, w of the result of a convolution that is not transposed, and its output positions. */
+void conv_result_space(const struct conv_shape *shape, const struct vkr_desc *x, uint32_t space[3]);
+uint64_t conv_positions(const struct conv_shape *shape, const struct vkr_desc *x);
+
+/* [O, C, taps..] -> [O, taps * C]: one row per output, ordered as a patch lies in memory. */
+struct vkr_tensor *conv_patch_weight(struct vkr_graph *g, struct vkr_tensor *w, const struct conv_shape *shape);
+
+/* ---- conv_patches_vec.c ---- */
+
+/* A patch's terms as a row of the matrix that matmul_vec reads by eights. */
+uint64_t conv_patch_row(const struct conv_shape *shape, const struct vkr_desc *x);
+
+/* The convolution as a matmul of gathered patches. x is whole texels. */
+struct vkr_tensor *conv_gathered(struct vkr_graph *g, struct vkr_tensor *x, struct vkr_tensor *w, struct vkr_tensor *bias,
+                                 const struct conv_shape *shape);
+
+/* Emits: the rows of x, filled up with zeros to those of y. */
+vks_status conv_emit_pad(struct vkr_lower *lower, const struct vkr_tensor *x, const struct vkr_tensor *y);
 
 #endif
