@@ -196,8 +196,8 @@ vks_status sam2_encoder_open(struct sam2_encoder *e, struct schema *schema, cons
     return VKS_OK;
 }
 
-/* What is computed: the projections see real tokens, the attention of windows their padding too; the two fine levels of
- * the pyramid are one map each to the channels the mask decoder takes. */
+/* What is computed: projections see real tokens, attention of windows their padding too (its queries: on GPUs);
+ * the two fine levels of the pyramid are one map each to the channels the mask decoder takes. */
 double sam2_encoder_gmac(const struct sam2_encoder *e)
 {
     const double levels[SAM2_STAGES] = { e->high[0], e->high[1], e->channels, e->channels };

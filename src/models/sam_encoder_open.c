@@ -206,7 +206,7 @@ vks_status sam_encoder_open(struct sam_encoder *e, struct schema *schema, const 
     return VKS_OK;
 }
 
-/* What is computed: the projections see real tokens, the attention of windows their padding too. */
+/* What is computed: projections see real tokens, attention of windows their padding too (its queries: on GPUs). */
 double sam_encoder_gmac(const struct sam_encoder *e)
 {
     double cells = (double)e->grid * e->grid, d = e->width, c = e->channels;

@@ -276,7 +276,7 @@ static double block_macs(const struct tiny_vit_stage *s, uint32_t index)
     return cells * c * (4 * c + 9 + 2.0 * s->hidden) + 2 * tokens * s->window * s->window * c;
 }
 
-/* What is computed: the projections see real tokens, the attention of windows their padding too. */
+/* What is computed: projections see real tokens, attention of windows their padding too (its queries: on GPUs). */
 double tiny_vit_gmac(const struct tiny_vit *e)
 {
     const struct tiny_vit_stage *last = &e->stages[TINY_VIT_STAGES - 1];
