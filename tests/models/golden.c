@@ -5,7 +5,7 @@
 //! test models_toy toy
 //! test models_toy_minimum toy caps=minimum
 //! test models_toy_tile toy caps=-vec8
-//! test models_oracle oracle
+//! test models_oracle oracle label=slow
 //! test models_oracle_vit_b_f32 03_sam_vit_b_1024 sam f32 label=slow timeout=900
 //! test models_oracle_vit_b_f16 03_sam_vit_b_1024 sam f16 label=slow timeout=900
 //! test models_oracle_medsam_vit_b_f32 03_sam_vit_b_1024 medsam f32 label=slow timeout=900

@@ -2,7 +2,7 @@
  * with its tolerances). `small`: a crop, all networks, f32 and f16. `full NAME f32|f16`: the whole volume; `app
  * NAME`: the same with crop and largest component, as the application does it. NAME may be a list with commas, or `all`:
  * CTest runs all five in f32 and the quick ones of the rest; tests/README.md says how to run all. */
-//! test models_meshnet small
+//! test models_meshnet small label=slow
 //! test models_meshnet_full full model5_gw_ae,model11_gw_ae f32 label=slow timeout=900
 //! test models_meshnet_full_f16 full model5_gw_ae f16 label=slow timeout=900
 //! test models_meshnet_app app model11_gw_ae,model18cls label=slow timeout=900
