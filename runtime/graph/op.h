@@ -89,6 +89,9 @@ struct vkr_choice {
  * features, 2 cooperative matrices, 3 those of a workgroup. */
 uint32_t vkr_choice_tier(const struct vkr_choice *choice);
 
+/* llvmpipe leaves all loops of an invocation after this many rounds together, without a word. */
+enum { VKR_MOST_ROUNDS = 65534 };
+
 /* `fits` for a tensor's description as the shape: its rows are whole fours of elements; and, as a texel buffer, whole
  * texels. */
 bool vkr_fits_fours(const void *desc, const struct vkr_target *target);

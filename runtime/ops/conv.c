@@ -198,9 +198,6 @@ struct vkr_call conv_call(const char *op, bool transposed, const struct conv_sha
 
 struct candidate { const struct conv_shape *shape; const struct vkr_desc *x; };
 
-/* llvmpipe leaves all loops of an invocation after this many rounds together, without a word. */
-enum { MOST_ROUNDS = 65534 };
-
 static uint32_t padded_channels(uint32_t channels)
 {
     return (channels + 3) / 4 * 4;
@@ -212,7 +209,7 @@ static bool fits_panels(const void *shape, const struct vkr_target *target)
     uint64_t channels = padded_channels(vkr_last(c->x));
     uint64_t weights = channels * conv_taps(c->shape) * vkr_groups(c->shape->outputs, CONV_PANEL) * CONV_PANEL;
     uint64_t texels = vkr_rows(c->x) * channels / 4;
-    return c->shape->groups == 1 && conv_taps(c->shape) * (channels / 4 + 1) <= MOST_ROUNDS &&
+    return c->shape->groups == 1 && conv_taps(c->shape) * (channels / 4 + 1) <= VKR_MOST_ROUNDS &&
            texels <= target->caps.max_texels && weights / 4 <= target->caps.max_texels && texels < 1u << 29 &&
            weights < 1u << 31;
 }
@@ -228,7 +225,7 @@ static bool fits_patches(const void *shape, const struct vkr_target *target)
     const bool forced = vkr_options_forced(&target->options, "conv") != NULL;
     return c->shape->groups == 1 && c->shape->act != VKR_ACT_LEAKY_RELU && vkr_numel(c->x) % 4 == 0 &&
            vkr_numel(c->x) / 4 <= caps->max_texels && elements / 4 <= caps->max_texels && elements * 4 <= caps->max_binding &&
-           pixels / 16 < caps->max_groups[0] && longest <= MOST_ROUNDS &&
+           pixels / 16 < caps->max_groups[0] && longest <= VKR_MOST_ROUNDS &&
            (forced || (channels % 4 != 0 && channels < 16));
 }
 
@@ -237,7 +234,7 @@ static bool fits_depthwise(const void *shape, const struct vkr_target *target)
     const struct candidate *c = shape;
     uint32_t channels = vkr_last(c->x);
     return c->shape->groups == channels && c->shape->outputs == channels && channels % 4 == 0 &&
-           CONV_ROW_PART / CONV_RUN * (2ull * conv_taps(c->shape) + 1) <= MOST_ROUNDS &&
+           CONV_ROW_PART / CONV_RUN * (2ull * conv_taps(c->shape) + 1) <= VKR_MOST_ROUNDS &&
            vkr_numel(c->x) / 4 <= target->caps.max_texels;
 }
 

@@ -346,7 +346,8 @@ struct vkr_tensor *matmul_of_cells(struct vkr_graph *g, struct vkr_tensor *x)
     struct params twin = *(const struct params *)params;
     uint32_t *height = &y.dim[y.rank - 3], *width = &y.dim[y.rank - 2];
     if (twin.kind != MULTIPLY || twin.choice != VEC || !is_wide(&twin) || twin.batch != 1 || twin.w_batch ||
-        twin.packs_rows || twin.grid_w || twin.act != VKR_ACT_NONE || vkr_graph_operand(g, x, 3) || vkr_last(&y) != twin.n || *height % 2 || *width % 2)
+        twin.packs_rows || twin.grid_w || twin.act != VKR_ACT_NONE || vkr_graph_operand(g, x, 3) ||
+        vkr_last(&y) != twin.n || *height % 2 || *width % 2)
         return NULL;
     twin.grid_w = *width;
     *height /= 2;

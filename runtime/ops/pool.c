@@ -60,13 +60,17 @@ static bool fits_average_vec(const void *shape, const struct vkr_target *target)
 }
 
 /* Maxima of 2 x 2 positions side by side. */
+static bool halves(const struct params *p)
+{
+    bool cells = p->kind == VKR_POOL_MAX && p->window[0] == 1 && p->stride[0] == 1 && !p->pad[0];
+    for (uint32_t i = 1; i < 3; i++)
+        cells = cells && p->window[i] == 2 && p->stride[i] == 2 && !p->pad[i];
+    return cells;
+}
+
 static bool fits_halve(const void *shape, const struct vkr_target *target)
 {
-    const struct params *p = ((const struct candidate *)shape)->params;
-    bool halves = p->window[0] == 1 && p->stride[0] == 1 && !p->pad[0];
-    for (uint32_t i = 1; i < 3; i++)
-        halves = halves && p->window[i] == 2 && p->stride[i] == 2 && !p->pad[i];
-    return halves && fits_max_vec(shape, target);
+    return halves(((const struct candidate *)shape)->params) && fits_max_vec(shape, target);
 }
 
 /* Averages of positions behind each other. */
@@ -76,8 +80,7 @@ static bool fits_planes(const void *shape, const struct vkr_target *target)
     bool flat = !p->pad[0];
     for (uint32_t i = 1; i < 3; i++)
         flat = flat && p->window[i] == 1 && p->stride[i] == 1 && !p->pad[i];
-    /* llvmpipe leaves all loops of an invocation after 65535 rounds together */
-    return flat && POOL_RUN / POOL_LANES * ((uint64_t)p->window[0] + 1) < 65535 && fits_average_vec(shape, target);
+    return flat && POOL_RUN / POOL_LANES * ((uint64_t)p->window[0] + 1) <= VKR_MOST_ROUNDS && fits_average_vec(shape, target);
 }
 
 enum { HALVE, MAX_VEC, MAX, PLANES, AVERAGE_VEC, AVERAGE, CHOICES };
@@ -149,10 +152,6 @@ struct vkr_tensor *vkr_pool(struct vkr_graph *g, struct vkr_tensor *x, const str
         p.stride[i] = !used ? 1 : params->stride[i] ? params->stride[i] : p.window[i];
         p.pad[i] = used ? params->pad[i] : 0;
     }
-    const bool cells = p.kind == VKR_POOL_MAX && p.window[0] == 1 && p.window[1] == 2 && p.window[2] == 2 &&
-                       p.stride[0] == 1 && p.stride[1] == 2 && p.stride[2] == 2 && !p.pad[0] && !p.pad[1] && !p.pad[2];
-    struct vkr_tensor *made = cells ? matmul_of_cells(g, x) : NULL;
-    if (made)
-        return made;
-    return vkr_graph_node(g, &vkr_op_pool, &p, &x, 1);
+    struct vkr_tensor *made = halves(&p) ? matmul_of_cells(g, x) : NULL;
+    return made ? made : vkr_graph_node(g, &vkr_op_pool, &p, &x, 1);
 }
