@@ -1,6 +1,6 @@
 #version 450
-// Additive bias of attention_vec: rows padded to whole tiles of keys, y[row, p] = x[row, p] for p < keys, else -1e30, which
-// masks the padded positions. Runs once, at load.
+// Additive bias of attention_vec: rows padded to whole tiles of 32 keys by -1e30, which masks them, and in the order that a
+// lane takes: its four keys are eight apart. Runs once, at load.
 #extension GL_GOOGLE_include_directive : require
 //! variant f32
 #include "attention.h"
@@ -14,9 +14,9 @@ void main()
     uint i = (gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x) * ATTENTION_PACK_LOCAL + gl_LocalInvocationID.x;
     if (i >= a.count)
         return;
-    uint p = i % a.positions;
+    uint at = i % a.positions, key = at / 32u * 32u + at % 32u / 4u + at % 4u * 8u;
     float value = -1e30;
-    if (p < a.keys)
-        value = x[i / a.positions * a.keys + p];
+    if (key < a.keys)
+        value = x[i / a.positions * a.keys + key];
     y[i] = value;
 }

@@ -1,5 +1,5 @@
-/* attention_vec.c: host half of attention in the cpu class: operands are packed head by head, then weighed. Windows are read
- * from the grid they are cut of, and where their result is put back there, it is made there. */
+/* attention_vec.c: host half of attention in the cpu class. Windows are read from the grid they are cut of, and where their
+ * result is put back there, it is made there. With a relative position, operands are packed head by head first. */
 #include "attention.h"
 #include "attention_shape.h"
 #include "window_view.h"
@@ -117,37 +117,52 @@ static struct vkr_tensor *rel_terms(struct vkr_lower *l, const char *variant, co
     return out;
 }
 
-vks_status attention_vec_lower(struct vkr_lower *l, const struct attention_params *params, const struct attention_shape *s,
-                            struct vkr_tensor *const *in, struct vkr_tensor *out)
+static const char *const variants[3][4] = { { "d32", "d64", "d96", "d128" }, { "d32_rel", "d64_rel", "d96_rel", "d128_rel" },
+                                            { "d32_bias", "d64_bias", "d96_bias", "d128_bias" } };
+
+static vks_status lower_relative(struct vkr_lower *l, const struct attention_params *params, const struct attention_shape *s,
+                                 struct vkr_tensor *const *in, struct vkr_tensor *out)
 {
-    static const char *const variants[3][4] = { { "d32", "d64", "d96", "d128" }, { "d32_rel", "d64_rel", "d96_rel", "d128_rel" },
-                                                { "d32_bias", "d64_bias", "d96_bias", "d128_bias" } };
     const struct vkr_attention *a = &params->a;
     const uint32_t *window = params->window, positions = attention_vec_positions(s), rows = (s->queries + 15) / 16 * 16;
-    bool rel = in[3] != NULL;
-    uint32_t kind = rel ? 1 : in[5] ? 2 : 0;
     const struct query_grid grid = query_grid_of(params, s, &in[0]->desc);
     vks_status status = VKS_OK;
     struct vkr_tensor *q = pack(l, s, &(struct packing){ "queries", "queries_window", in[0], in[6], a->q_offset, s->batch,
                                                          s->queries, rows, window[0], false, params->on_grid }, &status);
     struct vkr_tensor *k = pack(l, s, &(struct packing){ "keys", "keys_window", in[1], in[6], a->k_offset, s->kv_batch, s->keys,
-                                                         positions, window[1], rel, false }, &status);
+                                                         positions, window[1], true, false }, &status);
     struct vkr_tensor *v = pack(l, s, &(struct packing){ "values", "values_window", in[2], in[6], a->v_offset, s->kv_batch,
-                                                         s->keys, positions, window[2], rel, false }, &status);
-    struct vkr_tensor *rel_rows = in[5] ? in[5] : q, *rel_columns = q;
-    if (rel) {
-        rel_rows = rel_terms(l, "rows", s, &grid, q, in[3], rel_rows_of(s), rel_rows_of(s), &status);
-        rel_columns = rel_terms(l, "columns", s, &grid, q, in[4], padded_width(s), padded_width(s) / 4, &status);
-    }
+                                                         s->keys, positions, window[2], true, false }, &status);
+    struct vkr_tensor *rel_rows = rel_terms(l, "rows", s, &grid, q, in[3], rel_rows_of(s), rel_rows_of(s), &status);
+    struct vkr_tensor *rel_columns = rel_terms(l, "columns", s, &grid, q, in[4], padded_width(s), padded_width(s) / 4, &status);
     VKS_TRY(status);
     struct attention_args args = { .batch = s->batch, .heads = s->heads, .head_dim = s->head_dim, .queries = s->queries,
         .keys = s->keys, .kv_batch = s->kv_batch > 1, .scale = a->scale, .grid_w = s->grid_w, .grid_h = s->grid_h,
         .width = padded_width(s), .positions = positions };
     const uint32_t tiles = count_tiles(&grid, s->heads, &args);
-    return vkr_emit(l, &(struct vkr_dispatch){ .shader = "attention_vec", .variant = variants[kind][(s->head_dim - 1) / 32],
+    return vkr_emit(l, &(struct vkr_dispatch){ .shader = "attention_vec", .variant = variants[1][(s->head_dim - 1) / 32],
         .bind = { q, k, v, rel_rows, rel_columns, out }, .bind_count = 6, .writes = 1u << 5, .texels = 31u, .images = 31u,
-        .args = &args, .args_size = sizeof args,
-        .groups = { tiles, 1, grid.images } });
+        .args = &args, .args_size = sizeof args, .groups = { tiles, 1, grid.images } });
+}
+
+vks_status attention_vec_lower(struct vkr_lower *l, const struct attention_params *params, const struct attention_shape *s,
+                               struct vkr_tensor *const *in, struct vkr_tensor *out)
+{
+    const struct vkr_attention *a = &params->a;
+    const uint32_t window = params->window[1], *key_grid = in[1]->desc.dim;
+    struct vkr_tensor *bias = in[5], *fill = in[6];
+    if (in[3])
+        return lower_relative(l, params, s, in, out);
+    const struct query_grid grid = query_grid_of(params, s, &in[0]->desc);
+    struct attention_args args = { .batch = s->batch, .heads = s->heads, .head_dim = s->head_dim, .queries = s->queries,
+        .keys = s->keys, .q_at = a->q_offset / 4, .k_at = a->k_offset / 4, .v_at = a->v_offset / 4, .q_row = s->q_row / 4,
+        .k_row = s->k_row / 4, .v_row = s->v_row / 4, .kv_batch = s->kv_batch > 1, .scale = a->scale,
+        .positions = attention_vec_positions(s), .key_window_h = window ? window : 1, .key_window_w = window ? window : s->keys,
+        .key_image_h = window ? key_grid[1] : 1, .key_image_w = window ? key_grid[2] : s->keys, .fill = fill != NULL };
+    const uint32_t tiles = count_tiles(&grid, s->heads, &args);
+    return vkr_emit(l, &(struct vkr_dispatch){ .shader = "attention_vec", .variant = variants[bias ? 2 : 0][(s->head_dim - 1) / 32],
+        .bind = { in[0], in[1], in[2], fill ? fill : in[0], bias ? bias : in[0], out }, .bind_count = 6, .writes = 1u << 5,
+        .texels = 31u, .images = 31u, .args = &args, .args_size = sizeof args, .groups = { tiles, 1, grid.images } });
 }
 
 /* ---- bias: padded once, at load, for the vec family ------------------------------------------------------------- */
@@ -181,12 +196,30 @@ struct vkr_tensor *attention_vec_bias(struct vkr_graph *g, struct vkr_tensor *bi
     return vkr_graph_node(g, &op_attention_bias, &(struct bias_params){ positions }, &bias, 1);
 }
 
-/* Packing reads windows from their grid as well as cut: then nobody need cut them. Those that reach beyond their grid must
- * have one fill. */
+/* Keys and values as one, queries not: those beyond their grid are nowhere, which attention_on_grid may find to be nobody's. */
+static void look_at_keys(const struct vkr_graph *g, struct attention_params *p, struct vkr_tensor *in[ATTENTION_INPUTS])
+{
+    struct window_view k, v;
+    if (!window_view_of(g, in[1], &k) || !window_view_of(g, in[2], &v) || k.size != v.size || k.fill != v.fill ||
+        k.grid->desc.dim[0] != v.grid->desc.dim[0] || k.grid->desc.dim[1] != v.grid->desc.dim[1] ||
+        k.grid->desc.dim[2] != v.grid->desc.dim[2])
+        return;
+    in[1] = k.grid;
+    in[2] = v.grid;
+    in[6] = k.pads ? k.fill : NULL;
+    p->window[1] = p->window[2] = k.size;
+}
+
+/* Windows are read from their grid as well as cut: then nobody need cut them. Those that reach beyond their grid must have
+ * one fill. */
 void attention_vec_look(const struct vkr_graph *g, struct attention_params *p, struct vkr_tensor *in[ATTENTION_INPUTS])
 {
     static const uint32_t order[] = { 1, 2, 0 };            /* q may come from elsewhere, with a fill of its own */
     bool padded = false;
+    if (!in[3]) {
+        look_at_keys(g, p, in);
+        return;
+    }
     for (uint32_t i = 0; i < 3; i++) {
         const uint32_t which = order[i];
         struct window_view seen;
