@@ -4,6 +4,8 @@
 // value reaches all lanes by a shuffle whose index the compiler cannot see; no shared memory, no barrier.
 // A loop-carried value costs its driver a masked blend per iteration, so wide takes eight k at a time, and its workgroups
 // go through all columns of a block of rows before the next: the block then stays in the second-level cache.
+// Stores are kept in order, so that each line of Y would be waited for in turn: wide reads one float of every line it will
+// write before it begins, and they arrive together while it multiplies.
 #extension GL_GOOGLE_include_directive : require
 #extension GL_KHR_shader_subgroup_basic : require
 #extension GL_KHR_shader_subgroup_shuffle : require
@@ -44,7 +46,11 @@ layout(binding = 1) uniform samplerBuffer w;
 #define LOAD_W(i) texelFetch(w, i)
 #endif
 layout(binding = 2) uniform samplerBuffer residual;     // [M][N/4]
+#ifdef WIDE
+layout(binding = 3) buffer Y4 { vec4 y4[]; };
+#else
 layout(binding = 3) writeonly buffer Y4 { vec4 y4[]; };
+#endif
 layout(binding = 4) writeonly buffer Y1 { float y1[]; };
 
 #if ACT == 2
@@ -94,6 +100,21 @@ void main()
                                                                : min(m0 + uint(b) * 8u + lane, m - 1u) * k4));
 #endif
     EACH_BLOCK(START)
+    uint n4 = n / 4u, touched = 0u;
+#ifdef WIDE
+    // 32 columns of a row are two lines, as are four columns of eight rows in a panel.
+#define TOUCH(at) touched |= floatBitsToUint(y4[at].x) | floatBitsToUint(y4[(at) + 4u].x);
+#ifdef CELLS
+    TOUCH((m0 / 4u + lane) * n4 + panel * 8u)
+#else
+    bool panels = (flags & 8u) != 0u;
+    uint block = n4 * 8u, begin = panels ? (batch * ((m + 7u) / 8u) + m0 / 8u) * block + panel * 64u + lane * 8u
+                                         : (batch * m + m0 + lane) * n4 + panel * 8u;
+#define TOUCH_BLOCK(b) TOUCH(begin + uint(b) * block)
+    EACH_BLOCK(TOUCH_BLOCK)
+#endif
+    touched &= z;               // nothing of it is left
+#endif
 #define DECLARE(i, b, r) vec4 c##i = vec4(0.0);
     EACH_ROW(DECLARE)
 #define FETCH(b) vec4 x##b = LOAD_X(at_x##b + at);
@@ -125,9 +146,9 @@ void main()
 #ifdef CELLS
     if (left == 0u)
         return;
-    uint first = m0 / 4u, cells = m / 4u, at_y = first * (n / 4u) + column / 4u;
+    uint first = m0 / 4u, cells = m / 4u, at_y = first * n4 + column / 4u + touched;
 #define CELL(i, c0, c1, c2, c3) if (first + uint(i) < cells) \
-        y4[at_y + uint(i) * (n / 4u)] = max(max(c0, c1), max(c2, c3)) + bias;
+        y4[at_y + uint(i) * n4] = max(max(c0, c1), max(c2, c3)) + bias;
     CELL(0, c0, c1, c2, c3)
     CELL(1, c4, c5, c6, c7)
     CELL(2, c8, c9, c10, c11)
@@ -137,7 +158,7 @@ void main()
     CELL(6, c24, c25, c26, c27)
     CELL(7, c28, c29, c30, c31)
 #else
-    uint n4 = n / 4u, from = (batch * m + m0) * n4 + column / 4u;
+    uint from = (batch * m + m0) * n4 + column / 4u;
 #define FINISH(i, b, r) c##i = ACTIVATE(c##i + bias);
     EACH_ROW(FINISH)
 #ifndef WIDE
@@ -159,9 +180,13 @@ void main()
         EACH_ROW(ADD)
     }
     // A panel's rows beyond the last are written, too: there is room for them.
+#ifndef WIDE
     bool panels = (flags & 8u) != 0u;
-    uint last = panels ? (m + 7u) / 8u * 8u : m, row = panels ? 1u : n4, block = n4 * 8u;
+    uint block = n4 * 8u;
+#endif
+    uint last = panels ? (m + 7u) / 8u * 8u : m, row = panels ? 1u : n4;
     uint to = panels ? (batch * ((m + 7u) / 8u) + m0 / 8u) * block + column / 4u * 8u : from;
+    to += touched;
 #define STORE(i, b, r) if (m0 + uint(i) < last) y4[to + uint(b) * block + uint(r) * row] = c##i;
     EACH_ROW(STORE)
 #endif
