@@ -22,7 +22,7 @@ layout(push_constant) uniform Args { conv_args a; };
 layout(binding = 0, rgba32f) readonly uniform imageBuffer x;
 layout(binding = 1) uniform samplerBuffer w;
 layout(binding = 2) uniform samplerBuffer bias;
-layout(std430, binding = 3) writeonly buffer Y { vec4 y[]; };
+layout(std430, binding = 3) buffer Y { vec4 y[]; };
 
 // Four channels of x at `column` of the line under way, or zero outside x.
 #define COLUMN(v, column) \
@@ -60,6 +60,8 @@ void main()
     for (; column < end; column += CONV_RUN) {
         vec4 c0 = vec4(0.0), c1 = vec4(0.0), c2 = vec4(0.0), c3 = vec4(0.0);
         int at_w = quad;
+        // Stores wait for their lines in turn: a read of each, of which nothing is left, has them come while products are summed.
+        to += floatBitsToUint(y[to + gl_LocalInvocationID.x % CONV_RUN * quads].x) & a.zero;
         for (int kz = 0; kz < kernel_d; kz++)
             for (int ky = 0; ky < kernel_h; ky++) {
                 int z = first_z + kz * dilation_d, p = first_y + ky * dilation_h;

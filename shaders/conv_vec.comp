@@ -41,7 +41,11 @@ layout(binding = 1) uniform samplerBuffer w;
 #endif
 layout(std430, binding = 2) readonly buffer Bias { float bias[]; };
 layout(std430, binding = 3) writeonly buffer Y { float y[]; };
+#ifdef WIDE
+layout(std430, binding = 3) buffer YQuads { vec4 y_quads[]; };
+#else
 layout(std430, binding = 3) writeonly buffer YQuads { vec4 y_quads[]; };
+#endif
 
 #ifdef WIDE
 #define TILE CONV_WIDE_ROWS
@@ -112,6 +116,16 @@ void main()
 #define ZERO(i, b, r) vec4 c##i = vec4(0.0);
     EACH_ROW(ZERO)
 
+    uint n = panel * CONV_PANEL + lane * 4;
+#ifdef WIDE
+    // As in matmul_vec: a read of every line that will be written, of which nothing is left.
+    if (a.outputs % 4u == 0u) {
+        uint begin = (pixel + lane) * (a.outputs / 4u) + panel * (CONV_PANEL / 4u), touched = 0u;
+#define TOUCH(b) touched |= floatBitsToUint(y_quads[begin].x) | floatBitsToUint(y_quads[begin + 4u].x); begin += 2u * a.outputs;
+        EACH_BLOCK(TOUCH)
+        n += touched & a.zero;
+    }
+#endif
     ivec3 at_tap = ivec3(0);
     for (int tap = 0; tap < taps; tap++) {
         ivec3 offset = at_tap * dilation;
@@ -144,7 +158,6 @@ void main()
             at_tap = ivec3(at_tap.x + 1, 0, 0);
     }
 
-    uint n = panel * CONV_PANEL + lane * 4;
     vec4 added = bias_of(n);
 #define STORE(i, b, r) store(pixel + i, n, activate(c##i + added));
     EACH_ROW(STORE)
