@@ -10,11 +10,12 @@
 #define ATTENTION_PACK_LOCAL 64
 
 /* The vec family orders keys by padded position: with a relative position, grid rows are padded to a multiple of four
- * columns, p = ky * width + kx; otherwise p is the key. Positions are padded to a multiple of 32. */
+ * columns, p = ky * width + kx; otherwise p is the key. Positions are padded to a multiple of 32. Rows of a bias have the keys
+ * of each 32 in the order that lanes take them: a lane's four are eight apart. */
 struct attention_args {
     uint batch, heads, head_dim;
     uint queries, keys;
-    uint q_at, k_at, v_at;      /* first element of head 0 in a row (vec: texel; packed: unused) */
+    uint q_at, k_at, v_at;      /* first element of head 0 in a row (vec: texel; relative: unused) */
     uint q_row, k_row, v_row;   /* elements per row (vec: texels) */
     uint kv_batch;              /* 1: k and v have a batch of their own; 0: shared */
     float scale;
@@ -25,7 +26,7 @@ struct attention_args {
     uint down, across;          /* vec: windows of a grid */
     uint tiles, tiles_last;     /* vec: row tiles of all heads of a whole window; of one in the last row of windows */
     uint tiles_across;          /* vec: of a row of windows, but for the last row */
-    uint key_window_h, key_window_w, key_image_h, key_image_w;      /* vec, not packed: of keys and values .. */
+    uint key_window_h, key_window_w, key_image_h, key_image_w;      /* vec, not relative: of keys and values .. */
     uint fill;                  /* .. 1: those beyond their grid are a fill; 0: zeros */
     uint zero;                  /* 0, and the compiler must not know it */
 };
@@ -34,8 +35,8 @@ VKR_ARGS_FIT(attention_args)
 /* Queries of vec are numbered within the part of their window that lies on the grid, row by row: those beyond it have no
  * place in the result and are not computed.
  *
- * Packing for vec with a relative position: queries [B, H, ceil(Nq/8), D/4, 8] vec4; keys [B, H, P/32, D, 8] vec4 (32 positions of one d);
- * values [B, H, P, D/4] vec4. */
+ * Packing for vec with a relative position: queries [B, H, ceil(Nq/8), D/4, 8] vec4; keys [B, H, P/32, D, 8] vec4 (32
+ * positions of one d); values [B, H, P, D/4] vec4. */
 struct attention_pack_args {
     uint heads, dim4;           /* dim4: head_dim / 4 */
     uint tokens;                /* real ones per batch */

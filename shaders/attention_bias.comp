@@ -14,7 +14,7 @@ void main()
     uint i = (gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x) * ATTENTION_PACK_LOCAL + gl_LocalInvocationID.x;
     if (i >= a.count)
         return;
-    uint at = i % a.positions, key = at / 32u * 32u + at % 32u / 4u + at % 4u * 8u;
+    uint at = i % a.positions, in_tile = at % ATTENTION_VEC_KEYS, key = at - in_tile + in_tile / 4u + in_tile % 4u * 8u;
     float value = -1e30;
     if (key < a.keys)
         value = x[i / a.positions * a.keys + key];

@@ -28,8 +28,13 @@ layout(push_constant) uniform Args { attention_args a; };
 layout(binding = 0, rgba32f) readonly uniform imageBuffer q;
 layout(binding = 1, rgba32f) readonly uniform imageBuffer k;
 layout(binding = 2, rgba32f) readonly uniform imageBuffer v;
-layout(binding = 3, rgba32f) readonly uniform imageBuffer rel_rows;    // without REL: the fill of keys beyond the grid
-layout(binding = 4, rgba32f) readonly uniform imageBuffer rel_columns; // with BIAS: the padded bias
+#ifdef REL
+layout(binding = 3, rgba32f) readonly uniform imageBuffer rel_rows;
+layout(binding = 4, rgba32f) readonly uniform imageBuffer rel_columns;
+#else
+layout(binding = 3, rgba32f) readonly uniform imageBuffer fill;        // of keys beyond the grid
+layout(binding = 4, rgba32f) readonly uniform imageBuffer bias;        // BIAS only
+#endif
 layout(binding = 5) writeonly buffer O { vec4 o[]; };
 
 void main()
@@ -92,15 +97,15 @@ void main()
 #ifndef REL
     // Keys beyond the grid are all the same.
     uint beyond = key_size.x * key_size.y - key_part.extent.x * key_part.extent.y;
-    float t0 = 0.0, t1 = 0.0, fill = float(a.fill);             // 0: they are zeros
+    float t0 = 0.0, t1 = 0.0, filled = float(a.fill);           // 0: they are zeros
     if (beyond > 0u)
         for (uint c = 0u; c < dim4; c++) {
-            vec4 w = imageLoad(rel_rows, at_k + int(c)) * fill;
+            vec4 w = imageLoad(fill, at_k + int(c)) * filled;
             t0 += dot(imageLoad(q, at_q0 + int(c)), w);
             t1 += dot(imageLoad(q, at_q1 + int(c)), w);
         }
 #ifdef BIAS
-#define FILL(n) vec4 f##n = vec4(0.0); if (beyond > 0u) f##n = imageLoad(rel_rows, at_v + c##n) * fill;
+#define FILL(n) vec4 f##n = vec4(0.0); if (beyond > 0u) f##n = imageLoad(fill, at_v + c##n) * filled;
     FILL(0) FILL(1) FILL(2) FILL(3)
 #else
     // One, as often as there are of them, where a row begins.
@@ -108,7 +113,7 @@ void main()
         t0 *= scale;
         t1 *= scale;
         float times = float(beyond), first = lane == 0u ? times : 0.0;
-#define FILL(n) vec4 f##n = imageLoad(rel_rows, at_v + c##n) * (fill * times);
+#define FILL(n) vec4 f##n = imageLoad(fill, at_v + c##n) * (filled * times);
         FILL(0) FILL(1) FILL(2) FILL(3)
 #define BEGIN(i, b, r) top##i = subgroupShuffle(t##b, z##r); sum##i = first; o##i##_0 = f0; o##i##_1 = f1; o##i##_2 = f2; o##i##_3 = f3;
         ROWS16(BEGIN)
@@ -159,7 +164,7 @@ void main()
 #elif defined(BIAS)
 #define INSIDE(n) all(lessThan(own_k##n, key_part.extent))
         bvec4 inside = bvec4(INSIDE(0), INSIDE(1), INSIDE(2), INSIDE(3));
-#define WEIGHT(i, b, r) s##i = mix(vec4(subgroupShuffle(t##b, z##r)), s##i, inside) * scale + imageLoad(rel_columns, at_b##i + int(tile * 8u));
+#define WEIGHT(i, b, r) s##i = mix(vec4(subgroupShuffle(t##b, z##r)), s##i, inside) * scale + imageLoad(bias, at_b##i + int(tile * 8u));
         ROWS16(WEIGHT)
         vec4 on_grid = mix(vec4(0.0), vec4(1.0), inside);
 #else

@@ -16,6 +16,7 @@
 #define VEC
 #include "conv.h"
 #include "conv.glsl"
+#include "touch.glsl"
 
 layout(local_size_x = CONV_LANES) in;
 layout(push_constant) uniform Args { conv_args a; };
@@ -60,8 +61,8 @@ void main()
     for (; column < end; column += CONV_RUN) {
         vec4 c0 = vec4(0.0), c1 = vec4(0.0), c2 = vec4(0.0), c3 = vec4(0.0);
         int at_w = quad;
-        // Stores wait for their lines in turn: a read of each, of which nothing is left, has them come while products are summed.
-        to += floatBitsToUint(y[to + gl_LocalInvocationID.x % CONV_RUN * quads].x) & a.zero;
+        // the lines of y, fetched while products are summed (touch.glsl)
+        to += TOUCH(y, to + gl_LocalInvocationID.x % CONV_RUN * quads) & a.zero;
         for (int kz = 0; kz < kernel_d; kz++)
             for (int ky = 0; ky < kernel_h; ky++) {
                 int z = first_z + kz * dilation_d, p = first_y + ky * dilation_h;

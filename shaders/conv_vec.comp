@@ -22,6 +22,7 @@
 #include "conv.h"
 #include "conv.glsl"
 #include "rows16.glsl"
+#include "touch.glsl"
 
 layout(local_size_x = CONV_LANES) in;
 layout(push_constant) uniform Args { conv_args a; };
@@ -118,11 +119,10 @@ void main()
 
     uint n = panel * CONV_PANEL + lane * 4;
 #ifdef WIDE
-    // As in matmul_vec: a read of every line that will be written, of which nothing is left.
-    if (a.outputs % 4u == 0u) {
+    if (a.outputs % 4u == 0u) {         // the lines of y, fetched while products are summed (touch.glsl)
         uint begin = (pixel + lane) * (a.outputs / 4u) + panel * (CONV_PANEL / 4u), touched = 0u;
-#define TOUCH(b) touched |= floatBitsToUint(y_quads[begin].x) | floatBitsToUint(y_quads[begin + 4u].x); begin += 2u * a.outputs;
-        EACH_BLOCK(TOUCH)
+#define TOUCH_BLOCK(b) touched |= TOUCH_TWO(y_quads, begin + uint(b) * 2u * a.outputs);
+        EACH_BLOCK(TOUCH_BLOCK)
         n += touched & a.zero;
     }
 #endif

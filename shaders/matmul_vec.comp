@@ -4,8 +4,7 @@
 // value reaches all lanes by a shuffle whose index the compiler cannot see; no shared memory, no barrier.
 // A loop-carried value costs its driver a masked blend per iteration, so wide takes eight k at a time, and its workgroups
 // go through all columns of a block of rows before the next: the block then stays in the second-level cache.
-// Stores are kept in order, so that each line of Y would be waited for in turn: wide reads one float of every line it will
-// write before it begins, and they arrive together while it multiplies.
+// It fetches the lines of Y before it begins (touch.glsl).
 #extension GL_GOOGLE_include_directive : require
 #extension GL_KHR_shader_subgroup_basic : require
 #extension GL_KHR_shader_subgroup_shuffle : require
@@ -28,6 +27,7 @@
 #include "rows16.glsl"
 #include "act.glsl"
 #include "divide.glsl"
+#include "touch.glsl"
 layout(local_size_x = 8) in;
 layout(push_constant) uniform Args { matmul_args a; };
 // x: rows [M][K/4] or panels; w: panels, 16-bit ones in wide_half only (vec takes both kinds)
@@ -100,20 +100,19 @@ void main()
                                                                : min(m0 + uint(b) * 8u + lane, m - 1u) * k4));
 #endif
     EACH_BLOCK(START)
-    uint n4 = n / 4u, touched = 0u;
+    uint n4 = n / 4u, touched = 0u, block = n4 * 8u;
+    bool panels = (flags & 8u) != 0u;
 #ifdef WIDE
     // 32 columns of a row are two lines, as are four columns of eight rows in a panel.
-#define TOUCH(at) touched |= floatBitsToUint(y4[at].x) | floatBitsToUint(y4[(at) + 4u].x);
 #ifdef CELLS
-    TOUCH((m0 / 4u + lane) * n4 + panel * 8u)
+    touched = TOUCH_TWO(y4, (m0 / 4u + lane) * n4 + panel * 8u);
 #else
-    bool panels = (flags & 8u) != 0u;
-    uint block = n4 * 8u, begin = panels ? (batch * ((m + 7u) / 8u) + m0 / 8u) * block + panel * 64u + lane * 8u
-                                         : (batch * m + m0 + lane) * n4 + panel * 8u;
-#define TOUCH_BLOCK(b) TOUCH(begin + uint(b) * block)
+    uint begin = panels ? (batch * ((m + 7u) / 8u) + m0 / 8u) * block + panel * 64u + lane * 8u
+                        : (batch * m + m0 + lane) * n4 + panel * 8u;
+#define TOUCH_BLOCK(b) touched |= TOUCH_TWO(y4, begin + uint(b) * block);
     EACH_BLOCK(TOUCH_BLOCK)
 #endif
-    touched &= z;               // nothing of it is left
+    touched &= z;
 #endif
 #define DECLARE(i, b, r) vec4 c##i = vec4(0.0);
     EACH_ROW(DECLARE)
@@ -180,10 +179,6 @@ void main()
         EACH_ROW(ADD)
     }
     // A panel's rows beyond the last are written, too: there is room for them.
-#ifndef WIDE
-    bool panels = (flags & 8u) != 0u;
-    uint block = n4 * 8u;
-#endif
     uint last = panels ? (m + 7u) / 8u * 8u : m, row = panels ? 1u : n4;
     uint to = panels ? (batch * ((m + 7u) / 8u) + m0 / 8u) * block + column / 4u * 8u : from;
     to += touched;

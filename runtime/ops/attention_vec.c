@@ -117,8 +117,28 @@ static struct vkr_tensor *rel_terms(struct vkr_lower *l, const char *variant, co
     return out;
 }
 
-static const char *const variants[3][4] = { { "d32", "d64", "d96", "d128" }, { "d32_rel", "d64_rel", "d96_rel", "d128_rel" },
-                                            { "d32_bias", "d64_bias", "d96_bias", "d128_bias" } };
+enum kind { PLAIN, RELATIVE, BIASED };
+
+/* args: what the kind needs beside what all do. */
+static vks_status weigh(struct vkr_lower *l, const struct attention_params *params, const struct attention_shape *s,
+                        const struct query_grid *grid, enum kind kind, struct attention_args *args,
+                        struct vkr_tensor *const operands[5], struct vkr_tensor *out)
+{
+    static const char *const variants[][4] = { [PLAIN] = { "d32", "d64", "d96", "d128" },
+        [RELATIVE] = { "d32_rel", "d64_rel", "d96_rel", "d128_rel" }, [BIASED] = { "d32_bias", "d64_bias", "d96_bias", "d128_bias" } };
+    args->batch = s->batch;
+    args->heads = s->heads;
+    args->head_dim = s->head_dim;
+    args->queries = s->queries;
+    args->keys = s->keys;
+    args->kv_batch = s->kv_batch > 1;
+    args->scale = params->a.scale;
+    args->positions = attention_vec_positions(s);
+    const uint32_t tiles = count_tiles(grid, s->heads, args);
+    return vkr_emit(l, &(struct vkr_dispatch){ .shader = "attention_vec", .variant = variants[kind][(s->head_dim - 1) / 32],
+        .bind = { operands[0], operands[1], operands[2], operands[3], operands[4], out }, .bind_count = 6, .writes = 1u << 5,
+        .texels = 31u, .images = 31u, .args = args, .args_size = sizeof *args, .groups = { tiles, 1, grid->images } });
+}
 
 static vks_status lower_relative(struct vkr_lower *l, const struct attention_params *params, const struct attention_shape *s,
                                  struct vkr_tensor *const *in, struct vkr_tensor *out)
@@ -133,16 +153,11 @@ static vks_status lower_relative(struct vkr_lower *l, const struct attention_par
                                                          positions, window[1], true, false }, &status);
     struct vkr_tensor *v = pack(l, s, &(struct packing){ "values", "values_window", in[2], in[6], a->v_offset, s->kv_batch,
                                                          s->keys, positions, window[2], true, false }, &status);
-    struct vkr_tensor *rel_rows = rel_terms(l, "rows", s, &grid, q, in[3], rel_rows_of(s), rel_rows_of(s), &status);
-    struct vkr_tensor *rel_columns = rel_terms(l, "columns", s, &grid, q, in[4], padded_width(s), padded_width(s) / 4, &status);
+    struct vkr_tensor *rows_of = rel_terms(l, "rows", s, &grid, q, in[3], rel_rows_of(s), rel_rows_of(s), &status);
+    struct vkr_tensor *columns = rel_terms(l, "columns", s, &grid, q, in[4], padded_width(s), padded_width(s) / 4, &status);
     VKS_TRY(status);
-    struct attention_args args = { .batch = s->batch, .heads = s->heads, .head_dim = s->head_dim, .queries = s->queries,
-        .keys = s->keys, .kv_batch = s->kv_batch > 1, .scale = a->scale, .grid_w = s->grid_w, .grid_h = s->grid_h,
-        .width = padded_width(s), .positions = positions };
-    const uint32_t tiles = count_tiles(&grid, s->heads, &args);
-    return vkr_emit(l, &(struct vkr_dispatch){ .shader = "attention_vec", .variant = variants[1][(s->head_dim - 1) / 32],
-        .bind = { q, k, v, rel_rows, rel_columns, out }, .bind_count = 6, .writes = 1u << 5, .texels = 31u, .images = 31u,
-        .args = &args, .args_size = sizeof args, .groups = { tiles, 1, grid.images } });
+    struct attention_args args = { .grid_w = s->grid_w, .grid_h = s->grid_h, .width = padded_width(s) };
+    return weigh(l, params, s, &grid, RELATIVE, &args, (struct vkr_tensor *[]){ q, k, v, rows_of, columns }, out);
 }
 
 vks_status attention_vec_lower(struct vkr_lower *l, const struct attention_params *params, const struct attention_shape *s,
@@ -154,15 +169,12 @@ vks_status attention_vec_lower(struct vkr_lower *l, const struct attention_param
     if (in[3])
         return lower_relative(l, params, s, in, out);
     const struct query_grid grid = query_grid_of(params, s, &in[0]->desc);
-    struct attention_args args = { .batch = s->batch, .heads = s->heads, .head_dim = s->head_dim, .queries = s->queries,
-        .keys = s->keys, .q_at = a->q_offset / 4, .k_at = a->k_offset / 4, .v_at = a->v_offset / 4, .q_row = s->q_row / 4,
-        .k_row = s->k_row / 4, .v_row = s->v_row / 4, .kv_batch = s->kv_batch > 1, .scale = a->scale,
-        .positions = attention_vec_positions(s), .key_window_h = window ? window : 1, .key_window_w = window ? window : s->keys,
-        .key_image_h = window ? key_grid[1] : 1, .key_image_w = window ? key_grid[2] : s->keys, .fill = fill != NULL };
-    const uint32_t tiles = count_tiles(&grid, s->heads, &args);
-    return vkr_emit(l, &(struct vkr_dispatch){ .shader = "attention_vec", .variant = variants[bias ? 2 : 0][(s->head_dim - 1) / 32],
-        .bind = { in[0], in[1], in[2], fill ? fill : in[0], bias ? bias : in[0], out }, .bind_count = 6, .writes = 1u << 5,
-        .texels = 31u, .images = 31u, .args = &args, .args_size = sizeof args, .groups = { tiles, 1, grid.images } });
+    struct attention_args args = { .q_at = a->q_offset / 4, .k_at = a->k_offset / 4, .v_at = a->v_offset / 4,
+        .q_row = s->q_row / 4, .k_row = s->k_row / 4, .v_row = s->v_row / 4, .fill = fill != NULL,
+        .key_window_h = window ? window : 1, .key_window_w = window ? window : s->keys,
+        .key_image_h = window ? key_grid[1] : 1, .key_image_w = window ? key_grid[2] : s->keys };
+    struct vkr_tensor *operands[] = { in[0], in[1], in[2], fill ? fill : in[0], bias ? bias : in[0] };
+    return weigh(l, params, s, &grid, bias ? BIASED : PLAIN, &args, operands, out);
 }
 
 /* ---- bias: padded once, at load, for the vec family ------------------------------------------------------------- */
@@ -196,41 +208,32 @@ struct vkr_tensor *attention_vec_bias(struct vkr_graph *g, struct vkr_tensor *bi
     return vkr_graph_node(g, &op_attention_bias, &(struct bias_params){ positions }, &bias, 1);
 }
 
-/* Keys and values as one, queries not: those beyond their grid are nowhere, which attention_on_grid may find to be nobody's. */
-static void look_at_keys(const struct vkr_graph *g, struct attention_params *p, struct vkr_tensor *in[ATTENTION_INPUTS])
+static bool same_windows(const struct window_view *a, const struct window_view *b)
 {
-    struct window_view k, v;
-    if (!window_view_of(g, in[1], &k) || !window_view_of(g, in[2], &v) || k.size != v.size || k.fill != v.fill ||
-        k.grid->desc.dim[0] != v.grid->desc.dim[0] || k.grid->desc.dim[1] != v.grid->desc.dim[1] ||
-        k.grid->desc.dim[2] != v.grid->desc.dim[2])
-        return;
-    in[1] = k.grid;
-    in[2] = v.grid;
-    in[6] = k.pads ? k.fill : NULL;
-    p->window[1] = p->window[2] = k.size;
+    const uint32_t *x = a->grid->desc.dim, *y = b->grid->desc.dim;
+    return a->size == b->size && a->fill == b->fill && x[0] == y[0] && x[1] == y[1] && x[2] == y[2];
 }
 
-/* Windows are read from their grid as well as cut: then nobody need cut them. Those that reach beyond their grid must have
- * one fill. */
+/* Windows are read from their grid as well as cut: then nobody need cut them. Keys and values are seen as one; queries where
+ * they are packed, with a fill of their own only if keys need none. Otherwise queries beyond their grid are nowhere:
+ * attention_on_grid may find them to be nobody's. */
 void attention_vec_look(const struct vkr_graph *g, struct attention_params *p, struct vkr_tensor *in[ATTENTION_INPUTS])
 {
-    static const uint32_t order[] = { 1, 2, 0 };            /* q may come from elsewhere, with a fill of its own */
+    struct window_view q, k, v;
     bool padded = false;
-    if (!in[3]) {
-        look_at_keys(g, p, in);
-        return;
+    if (window_view_of(g, in[1], &k) && window_view_of(g, in[2], &v) && same_windows(&k, &v)) {
+        in[1] = k.grid;
+        in[2] = v.grid;
+        p->window[1] = p->window[2] = k.size;
+        padded = k.pads;
+        if (padded)
+            in[6] = k.fill;
     }
-    for (uint32_t i = 0; i < 3; i++) {
-        const uint32_t which = order[i];
-        struct window_view seen;
-        if (!window_view_of(g, in[which], &seen) || (seen.pads && padded && seen.fill != in[6]))
-            continue;
-        in[which] = seen.grid;
-        p->window[which] = seen.size;
-        if (seen.pads) {
-            in[6] = seen.fill;
-            padded = true;
-        }
+    if (in[3] && window_view_of(g, in[0], &q) && !(q.pads && padded && q.fill != in[6])) {
+        in[0] = q.grid;
+        p->window[0] = q.size;
+        if (q.pads)
+            in[6] = q.fill;
     }
 }
 
